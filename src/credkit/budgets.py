@@ -1,0 +1,124 @@
+"""Rolling limits as values: how much of a limit is used, and what one more use leaves behind. No store, no clock.
+
+A window is kept as at most 25 buckets of a 24th of its length, so that a record has constant size. A bucket leaves
+only when its *end* is older than the window: a count may be kept up to a 24th too long, and is never lost early (F16).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from credkit.errors import ConfigurationError
+from credkit.framing import from_microseconds, microseconds
+from credkit.payloads import Json, UnreadableRecord, from_payload, to_payload
+
+__all__ = ["BUCKETS", "Limit", "Tally"]
+
+BUCKETS: Final = 24
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What has been used of one limit by one subject."""
+
+    buckets: tuple[tuple[int, int], ...] = ()
+    """(number of the bucket since 1970, uses in it), oldest first."""
+    last_at: datetime | None = None
+    """The newest use."""
+    carried: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)
+
+    def to_payload(self) -> bytes:
+        """Return the bytes of a record."""
+        fields: dict[str, Json] = {"buckets": self.buckets, "last_at": None if self.last_at is None else microseconds(self.last_at)}
+        return to_payload(fields, self.carried)
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Tally:
+        """Read the bytes of a record.
+
+        Raises:
+            UnreadableRecord: They are not a tally.
+        """
+        fields = from_payload(payload)
+        buckets = tuple(_bucket(item) for item in fields.items("buckets"))
+        return cls(buckets=buckets, last_at=fields.maybe_moment("last_at"), carried=dict(fields.rest()))
+
+
+def _bucket(item: Json) -> tuple[int, int]:
+    match item:
+        case [int(number), int(count)]:
+            return number, count
+        case _:
+            raise UnreadableRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """At most *count* uses in any span of *per*.
+
+    Raises:
+        ConfigurationError: The count is under one, or the span under 24 seconds or over 366 days.
+    """
+
+    name: str
+    """Part of the record key: another name is another count."""
+    count: int
+    per: timedelta
+
+    def __post_init__(self) -> None:
+        problems = [] if self.count >= 1 else [f"limit {self.name}: the count must be at least 1"]
+        if not timedelta(seconds=BUCKETS) <= self.per <= timedelta(days=366):
+            problems.append(f"limit {self.name}: the span must be between {BUCKETS} seconds and 366 days")
+        if problems:
+            raise ConfigurationError(problems)
+
+    @property
+    def memory(self) -> timedelta:
+        """How long a use is remembered at the most: the span and one bucket."""
+        return self.per + self._bucket
+
+    def used(self, tally: Tally, now: datetime) -> int:
+        """Return the number of uses that still count at *now*."""
+        return sum(count for number, count in tally.buckets if self._counts(number, now))
+
+    def charge(self, tally: Tally, now: datetime) -> Tally:
+        """Return *tally* with one more use at *now*.
+
+        A clock that has gone back does not open an older bucket: the use lands in the newest there is.
+        """
+        newest = max(microseconds(now) // self._width, max((number for number, _ in tally.buckets), default=0))
+        counts = {number: count for number, count in tally.buckets if self._counts(number, now)}
+        counts[newest] = counts.get(newest, 0) + 1
+        last_at = now if tally.last_at is None else max(now, tally.last_at)
+        return Tally(buckets=tuple(sorted(counts.items())), last_at=last_at, carried=tally.carried)
+
+    def refund(self, tally: Tally, charged: Tally) -> Tally:
+        """Return *tally* without the one use that made *charged*: its newest bucket holds it (F9)."""
+        newest = charged.buckets[-1][0]
+        counts = [(number, count - 1 if number == newest else count) for number, count in tally.buckets]
+        return Tally(buckets=tuple((n, c) for n, c in counts if c > 0), last_at=tally.last_at, carried=tally.carried)
+
+    def retry_after(self, tallies: tuple[Tally, ...], now: datetime) -> timedelta:
+        """Return how long until one more use has room, if nobody uses any meanwhile."""
+        live = sorted((n, c) for tally in tallies for n, c in tally.buckets if self._counts(n, now))
+        over = sum(count for _, count in live) - self.count + 1
+        for number, count in live:
+            over -= count
+            if over <= 0:
+                return from_microseconds((number + 1) * self._width) + self.per - now
+        return timedelta(0)
+
+    @property
+    def _bucket(self) -> timedelta:
+        return self.per / BUCKETS
+
+    @property
+    def _width(self) -> int:
+        return self._bucket // _MICROSECOND
+
+    def _counts(self, number: int, now: datetime) -> bool:
+        return (number + 1) * self._width > microseconds(now) - self.per // _MICROSECOND

@@ -1,0 +1,156 @@
+"""What signs a person in, and how a change to it looks. Pure: a store keeps it, flows swap it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from credkit.errors import Reason, Refused
+from credkit.identifiers import Identifier
+
+__all__ = ["MARKS", "MARK_LIFETIME", "Credential", "Mark", "NewCredential", "Registered", "Standing"]
+
+MARKS: Final = 64
+"""Most changes remembered on a credential; one more in `MARK_LIFETIME` is refused (F1)."""
+
+MARK_LIFETIME: Final = timedelta(days=30)
+"""How long a change is remembered: as long as a notice may wait for its delivery (F25)."""
+
+
+class Standing(StrEnum):
+    """How far an identifier is known to be this person's."""
+
+    VERIFIED = "verified"
+    """A code sent to it came back."""
+    CARRIED_OVER = "carried_over"
+    """Imported from an older system, never proved here."""
+    UNVERIFIED = "unverified"
+    """Nobody has shown that it is theirs; good for nothing (ID-15)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """An identifier as a credential holds it."""
+
+    identifier: Identifier
+    standing: Standing
+    verified_at: datetime | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may sign in and be reset at its own address (ID-15)."""
+        return self.standing is not Standing.UNVERIFIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A recent change, by the id fixed when its grant was made."""
+
+    change_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCredential:
+    """A credential that a store has yet to give an id and a version."""
+
+    identifiers: tuple[Registered, ...]
+    password_hash: str | None = field(repr=False)
+    preferred: Identifier | None
+    generation: str
+    marks: tuple[Mark, ...]
+    locale: str | None = None
+
+    @property
+    def change_id(self) -> str:
+        """The change that adds it; a store adds at most one credential for each."""
+        return self.marks[0].change_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What signs a person in: identifiers, a password hash, and the host accounts it serves."""
+
+    id: str
+    """Chosen by the store; opaque; never the identifier."""
+    identifiers: tuple[Registered, ...]
+    password_hash: str | None = field(repr=False)
+    preferred: Identifier | None
+    """The verification method: where codes go."""
+    accounts: tuple[str, ...]
+    """The host's accounts, opaque: all of them sign in with this credential, so a new password holds for all at once."""
+    session_epoch: int
+    """Moves when sessions end."""
+    generation: str
+    """Moves with every security-relevant change and so ends all older proofs (F5)."""
+    marks: tuple[Mark, ...] = ()
+    locale: str | None = None
+    disabled: bool = False
+    version: str = field(default="", repr=False)
+    """Chosen by the store, compared for equality only, never the same twice."""
+
+    def registered(self, identifier: Identifier) -> Registered | None:
+        """Return how *identifier* is registered here, or `None`."""
+        return next((r for r in self.identifiers if r.identifier == identifier), None)
+
+    @property
+    def verified(self) -> tuple[Identifier, ...]:
+        """The verified identifiers: where notices go (NO-08)."""
+        return tuple(r.identifier for r in self.identifiers if r.standing is Standing.VERIFIED)
+
+    def destination(self, typed: Identifier) -> Identifier | None:
+        """Return the *stored* identifier that a code asked for by *typed* goes to, or `None` (ID-04, ID-15, RS-07).
+
+        The chosen verification method if it is verified; else what was typed, if that is usable. An identifier that was
+        only carried over thus gets codes at its own address and nowhere else.
+        """
+        asked = self.registered(typed)
+        if asked is None or not asked.usable or self.disabled:
+            return None
+        chosen = None if self.preferred is None else self.registered(self.preferred)
+        if chosen is not None and chosen.standing is Standing.VERIFIED:
+            return chosen.identifier
+        return asked.identifier
+
+    def has_mark(self, change_id: str) -> bool:
+        """Return whether the change *change_id* has been made here."""
+        return any(mark.change_id == change_id for mark in self.marks)
+
+    def with_mark(self, change_id: str, now: datetime) -> tuple[Mark, ...]:
+        """Return the marks with one more, without those past `MARK_LIFETIME`.
+
+        Raises:
+            Refused: There are `MARKS` of them (TOO_MANY_CHANGES): dropping one could leave its owner untold.
+        """
+        kept = tuple(mark for mark in self.marks if now - mark.at < MARK_LIFETIME)
+        if len(kept) >= MARKS:
+            raise Refused(Reason.TOO_MANY_CHANGES)
+        return (*kept, Mark(change_id=change_id, at=now))
+
+    def with_password(self, password_hash: str, *, change_id: str, generation: str, now: datetime, proved: Identifier | None = None) -> Credential:
+        """Return this credential with a new password: other sessions end, older proofs die.
+
+        *proved* is the identifier whose code allowed it; a carried-over one has been verified by that.
+
+        Raises:
+            Refused: Too many changes lately.
+        """
+        return replace(
+            self,
+            password_hash=password_hash,
+            identifiers=tuple(_proved(self.identifiers, proved, now)),
+            session_epoch=self.session_epoch + 1,
+            generation=generation,
+            marks=self.with_mark(change_id, now),
+        )
+
+
+def _proved(identifiers: Iterable[Registered], proved: Identifier | None, now: datetime) -> Iterable[Registered]:
+    for entry in identifiers:
+        if entry.identifier == proved and entry.standing is Standing.CARRIED_OVER:
+            yield replace(entry, standing=Standing.VERIFIED, verified_at=now)
+        else:
+            yield entry

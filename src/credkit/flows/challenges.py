@@ -1,0 +1,345 @@
+"""The steps that journeys with a one-time code share: begin, look, resend, verify; and spending what verify yields.
+
+`begin` asks nobody who the identifier belongs to: one load, one commit, the same for everybody (F17). `verify` never
+touches the credential store: it compares, commits the count together with the challenge, and only then tells.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from credkit.budgets import Limit
+from credkit.context import Context
+from credkit.errors import Reason, Refused
+from credkit.flows.metering import Meter, load_meters
+from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.transaction import Transaction
+from credkit.grants import GrantRecord, grant_secret, proves
+from credkit.otp import ALPHABET, Challenge, Decision, Issue, Verdict, code_of, judge, normalize_code
+from credkit.outbox import CodeDue
+from credkit.secret import Secret
+from credkit.tickets import Grant, GrantInput, Purpose, Ticket, TicketInput, Token, encode_bytes, secret_digest
+
+__all__ = ["CHALLENGE", "GRANT", "OUTBOX", "STAND_IN", "Challenges", "verdict_reasons"]
+
+CHALLENGE: Final = "challenge"
+GRANT: Final = "grant"
+OUTBOX: Final = "outbox"
+
+_RETENTION: Final = timedelta(minutes=30)
+"""How long a ended challenge is kept, so that its page hears "expired" and not "unknown"."""
+
+STAND_IN: Final = timedelta(hours=24)
+"""How long failures at nobody's challenge are kept (F15): strangers' junk must not leave year records."""
+
+verdict_reasons: Final = {
+    Verdict.WRONG: Reason.CODE_WRONG,
+    Verdict.EXHAUSTED: Reason.CODE_EXHAUSTED,
+    Verdict.EXPIRED: Reason.CODE_EXPIRED,
+    Verdict.USED: Reason.CODE_USED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Challenges:
+    """The shared steps, for one purpose."""
+
+    shell: Shell
+    purpose: Purpose
+
+    async def begin(self, identifier: IdentifierInput, context: Context) -> Ticket:
+        """Open a challenge for what was typed, whoever that is, and queue its message."""
+        shell, now = self.shell, self.shell.clock.now()
+        typed = shell.parse(identifier, context)
+        token = Token(shell.fresh_id(), Secret(encode_bytes(shell.entropy.token(32))))
+        challenge = Challenge(
+            id=token.id,
+            purpose=self.purpose,
+            secret_digest=secret_digest(self.purpose, token.id, token.secret),
+            session_digest=shell.session_digest(context),
+            identifier=typed,
+            label="".join(ALPHABET[shell.entropy.below(len(ALPHABET))] for _ in range(3)),
+            begun_at=now,
+            resend_at=now + self._pause(0),
+            resends=0,
+            tries_left=shell.policy.otp.comparisons,
+            issue=self._issue(1, now),
+        )
+
+        async def open_challenge(transaction: Transaction) -> datetime:
+            meters = await load_meters(shell, transaction, self._begin_limits(challenge, context))
+            for meter in meters:
+                meter.require_room(now, Reason.TOO_MANY_REQUESTS)
+            due_at = self._not_too_soon(meters[0], shell.delivery_start(now))
+            for meter in meters:
+                meter.charge(transaction, now)
+            self._put(transaction, challenge)
+            self._queue(transaction, challenge, context, now, due_at)
+            return due_at
+
+        due_at = await shell.transact(open_challenge)
+        await shell.dispatch(due_at)
+        return self._ticket(challenge, token)
+
+    async def look(self, ticket: TicketInput, context: Context) -> Ticket:
+        """Return the ticket's facts as they are now; count nothing."""
+        token = _token(ticket, Reason.TICKET_INVALID)
+
+        async def read(transaction: Transaction) -> Challenge:
+            return await self._load(transaction, token, context)
+
+        return self._ticket(await self.shell.transact(read), token)
+
+    async def resend(self, ticket: TicketInput, context: Context) -> Ticket:
+        """Queue the message again: the same code in the first half of its life, a new one later (F22)."""
+        shell, now = self.shell, self.shell.clock.now()
+        token = _token(ticket, Reason.TICKET_INVALID)
+        fresh = self._issue(0, now)
+
+        async def send_again(transaction: Transaction) -> tuple[Challenge, datetime]:
+            challenge = await self._load(transaction, token, context)
+            self._require_resend(challenge, now)
+            meters = await load_meters(shell, transaction, self._network_limits(context))
+            for meter in meters:
+                meter.require_room(now, Reason.TOO_MANY_REQUESTS)
+                meter.charge(transaction, now)
+            after = _renewed(challenge, fresh, now, self._pause(challenge.resends + 1))
+            due_at = shell.delivery_start(now)
+            self._put(transaction, after)
+            self._queue(transaction, after, context, now, due_at)
+            return after, due_at
+
+        after, due_at = await shell.transact(send_again)
+        await shell.dispatch(due_at)
+        return self._ticket(after, token)
+
+    async def verify(self, ticket: TicketInput, code: str, context: Context) -> Grant:
+        """Compare one guess, count it, and only then tell."""
+        shell, now = self.shell, self.shell.clock.now()
+        token = _token(ticket, Reason.TICKET_INVALID)
+        guess = normalize_code(code)
+        if guess is None:
+            raise Refused(Reason.CODE_MALFORMED)
+        grant_id, nonce = shell.fresh_id(), shell.entropy.token(32)
+
+        async def compare(transaction: Transaction) -> tuple[Decision, Challenge, GrantRecord | None]:
+            challenge = await self._load(transaction, token, context)
+            typed, owner = await load_meters(shell, transaction, self._guess_limits(challenge))
+            typed.require_room(now, Reason.TOO_MANY_TRIES)
+            expected = code_of(challenge, shell.codes, site=shell.site.id, record_key=shell.key(CHALLENGE, challenge.id))
+            decision = judge(challenge, guess, expected, now=now, allowed=not owner.full(now), grant_id=grant_id, repeat=shell.policy.otp.repeat)
+            if decision.compared:
+                typed.charge(transaction, now)
+                owner.charge(transaction, now)
+            after = decision.after or challenge
+            if decision.after is not None:
+                self._put(transaction, after)
+            grant = await self._grant_for(transaction, decision, after, nonce, now)
+            return decision, after, grant
+
+        decision, after, grant = await shell.transact(compare)
+        if grant is None:
+            raise Refused(verdict_reasons[decision.verdict], tries_left=after.tries_left)
+        return self._grant(grant)
+
+    async def spend(self, transaction: Transaction, token: Token, context: Context, now: datetime) -> GrantRecord:
+        """Return the grant that *token* proves, with one of its tries taken; to be committed before a password is judged.
+
+        Raises:
+            Refused: Not a grant of this purpose and session, or it is over.
+        """
+        grant = await self.read_grant(transaction, token, context, now)
+        if grant.tries_left <= 0:
+            raise Refused(Reason.GRANT_EXHAUSTED)
+        after = replace(grant, tries_left=grant.tries_left - 1)
+        self._put_grant(transaction, after)
+        return after
+
+    async def read_grant(self, transaction: Transaction, token: Token, context: Context, now: datetime) -> GrantRecord:
+        """Return the grant that *token* proves.
+
+        Raises:
+            Refused: Not a grant of this purpose and session, or it is over.
+        """
+        shell = self.shell
+        (record,) = await transaction.load(shell.key(GRANT, token.id))
+        grant = None if record is None else GrantRecord.from_payload(record.payload)
+        if grant is None or grant.purpose is not self.purpose or not proves(token.secret, grant, shell.codes, site=shell.site.id):
+            raise Refused(Reason.GRANT_INVALID)
+        if not _same_session(grant.session_digest, shell.session_digest(context)):
+            raise Refused(Reason.GRANT_INVALID)
+        if now >= grant.expires_at:
+            raise Refused(Reason.GRANT_EXPIRED)
+        return grant
+
+    def token_of_grant(self, grant: GrantInput) -> Token:
+        """Return the halves of a grant's text.
+
+        Raises:
+            Refused: It cannot be a grant.
+        """
+        return _token(grant, Reason.GRANT_INVALID)
+
+    async def _load(self, transaction: Transaction, token: Token, context: Context) -> Challenge:
+        (record,) = await transaction.load(self.shell.key(CHALLENGE, token.id))
+        challenge = None if record is None else Challenge.from_payload(record.payload)
+        if challenge is None or challenge.purpose is not self.purpose:
+            raise Refused(Reason.TICKET_INVALID)
+        if not hmac.compare_digest(challenge.secret_digest, secret_digest(self.purpose, token.id, token.secret)):
+            raise Refused(Reason.TICKET_INVALID)
+        if not _same_session(challenge.session_digest, self.shell.session_digest(context)):
+            raise Refused(Reason.TICKET_INVALID)
+        return challenge
+
+    async def _grant_for(self, transaction: Transaction, decision: Decision, after: Challenge, nonce: bytes, now: datetime) -> GrantRecord | None:
+        """Return the grant a right guess has earned: a new one, written by this commit, or the one it earned before."""
+        if decision.verdict is Verdict.RIGHT:
+            grant = self._new_grant(after, nonce, now)
+            self._put_grant(transaction, grant)
+            return grant
+        if decision.verdict is Verdict.REPEATED:
+            (record,) = await transaction.load(self.shell.key(GRANT, after.grant_id or ""))
+            if record is None:
+                raise Refused(Reason.CODE_USED)
+            return GrantRecord.from_payload(record.payload)
+        return None
+
+    def _new_grant(self, challenge: Challenge, nonce: bytes, now: datetime) -> GrantRecord:
+        binding = challenge.binding
+        return GrantRecord(
+            id=challenge.grant_id or "",
+            purpose=self.purpose,
+            key_id=self.shell.codes.current,
+            nonce=nonce,
+            identifier=challenge.identifier if binding is None else binding.destination,
+            credential_id=None if binding is None else binding.credential_id,
+            generation=None if binding is None else binding.generation,
+            session_digest=challenge.session_digest,
+            begun_at=now,
+            expires_at=now + self.shell.policy.grant_lifetime,
+            tries_left=self.shell.policy.grant_tries,
+        )
+
+    def _issue(self, number: int, now: datetime) -> Issue:
+        shell, digits = self.shell, self.shell.policy.otp.digits
+        return Issue(
+            number=number,
+            key_id=shell.codes.current,
+            nonce=shell.entropy.token(16),
+            c=shell.entropy.below(10**digits),
+            digits=digits,
+            issued_at=now,
+            expires_at=now + shell.policy.otp.lifetime,
+        )
+
+    def _pause(self, resends: int) -> timedelta:
+        pauses = self.shell.policy.otp.resend_pauses
+        return pauses[resends] if resends < len(pauses) else timedelta(0)
+
+    def _require_resend(self, challenge: Challenge, now: datetime) -> None:
+        if challenge.verified_at is not None:
+            raise Refused(Reason.CODE_USED)
+        if challenge.tries_left <= 0:
+            raise Refused(Reason.CODE_EXHAUSTED)
+        if challenge.resends >= len(self.shell.policy.otp.resend_pauses):
+            raise Refused(Reason.RESEND_EXHAUSTED)
+        if now < challenge.resend_at:
+            raise Refused(Reason.RESEND_TOO_SOON, retry_after=challenge.resend_at - now)
+
+    def _not_too_soon(self, begins: Meter, due_at: datetime) -> datetime:
+        """Defer a message that follows another of the same kind too closely; never drop it (F12, host review B12)."""
+        return due_at if begins.last_at is None else max(due_at, begins.last_at + self._pause(0))
+
+    def _begin_limits(self, challenge: Challenge, context: Context) -> list[tuple[Limit, Subject]]:
+        typed = Subject.identifier(challenge.identifier, what=f"begin:{self.purpose}")
+        return [(self.shell.policy.limits.begins, typed), *self._network_limits(context)]
+
+    def _network_limits(self, context: Context) -> list[tuple[Limit, Subject]]:
+        if context.network_key is None:
+            return []
+        return [(self.shell.policy.limits.network_begins, Subject.network(context.network_key))]
+
+    def _guess_limits(self, challenge: Challenge) -> list[tuple[Limit, Subject]]:
+        """Two meters, whatever the challenge: what was typed, and whose it is or, for nobody's, a stand-in (F15)."""
+        limits, binding = self.shell.policy.limits, challenge.binding
+        typed = Subject.identifier(challenge.identifier)
+        if binding is None or binding.credential_id is None:
+            return [(limits.code_guesses, typed), (replace(limits.code_failures, per=STAND_IN), Subject.identifier(challenge.identifier, what="nobody"))]
+        return [(limits.code_guesses, typed), (limits.code_failures, Subject.credential(binding.credential_id))]
+
+    def _put(self, transaction: Transaction, challenge: Challenge) -> None:
+        transaction.put(
+            key=self.shell.key(CHALLENGE, challenge.id),
+            kind=self.shell.kind(CHALLENGE),
+            payload=challenge.to_payload(),
+            expires_at=challenge.issue.expires_at + _RETENTION,
+        )
+
+    def _put_grant(self, transaction: Transaction, grant: GrantRecord) -> None:
+        transaction.put(key=self.shell.key(GRANT, grant.id), kind=self.shell.kind(GRANT), payload=grant.to_payload(), expires_at=grant.expires_at + _RETENTION)
+
+    def _queue(self, transaction: Transaction, challenge: Challenge, context: Context, now: datetime, due_at: datetime) -> None:
+        item = CodeDue(
+            id=f"{challenge.id}.{challenge.resends}",
+            at=now,
+            device=context.device,
+            place=context.place,
+            locale=context.locale,
+            challenge_id=challenge.id,
+            number=challenge.issue.number,
+        )
+        transaction.put(
+            key=self.shell.key(OUTBOX, item.id),
+            kind=self.shell.kind(OUTBOX),
+            payload=item.to_payload(),
+            expires_at=challenge.issue.expires_at + _RETENTION,
+            due_at=due_at,
+        )
+
+    def _ticket(self, challenge: Challenge, token: Token) -> Ticket:
+        return Ticket(
+            purpose=self.purpose,
+            secret_text=Secret(token.text),
+            begun_at=challenge.issue.issued_at,
+            expires_at=challenge.issue.expires_at,
+            resend_at=challenge.resend_at,
+            label=challenge.label,
+            masked=challenge.identifier.masked,
+            tries_left=challenge.tries_left,
+            insecure=self.shell.site.insecure,
+        )
+
+    def _grant(self, grant: GrantRecord) -> Grant:
+        secret = grant_secret(grant, self.shell.codes, site=self.shell.site.id)
+        return Grant(
+            purpose=self.purpose,
+            secret_text=Secret(Token(grant.id, secret).text),
+            begun_at=grant.begun_at,
+            expires_at=grant.expires_at,
+            insecure=self.shell.site.insecure,
+        )
+
+
+def _same_session(begun_in: bytes | None, now_in: bytes | None) -> bool:
+    """Return whether a journey may go on here: one begun without a session may anywhere, others only in theirs (F23)."""
+    return begun_in is None or hmac.compare_digest(begun_in, now_in or b"")
+
+
+def _token(given: object, reason: Reason) -> Token:
+    token = Token.parse(given.text if isinstance(given, Ticket | Grant) else given)
+    if token is None:
+        raise Refused(reason)
+    return token
+
+
+def _renewed(challenge: Challenge, fresh: Issue, now: datetime, pause: timedelta) -> Challenge:
+    """Return the challenge after a resend: wrong guesses stay counted whatever is sent (OT-07)."""
+    issue = challenge.issue
+    again = replace(challenge, resends=challenge.resends + 1, resend_at=now + pause)
+    if not issue.over and now < issue.issued_at + (issue.expires_at - issue.issued_at) / 2:
+        return again
+    # A new code belongs to nobody until the courier has looked again: the credential may have changed meanwhile.
+    return replace(again, issue=replace(fresh, number=issue.number + 1), binding=None)

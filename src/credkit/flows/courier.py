@@ -1,0 +1,346 @@
+"""The courier: takes what waits in the outbox, decides whom it concerns, and delivers it at least once.
+
+All that `begin` refuses to know is found out here, off the request path: whose identifier it is, whether it may be used,
+where the code goes, whether that destination has had enough. The challenge is bound in the same commit that leases the
+message, so a code exists only for the one it was bound to.
+
+It never drops an intent or a notice for its age, an unknown key or an unreadable payload: what it cannot read, it keeps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final, TypeAlias, TypeVar
+
+from credkit.budgets import Limit
+from credkit.credential import Credential
+from credkit.errors import Busy, CredkitError, DeliveryFailed, UnknownKey
+from credkit.flows.challenges import CHALLENGE, OUTBOX
+from credkit.flows.metering import load_meters
+from credkit.flows.shell import Shell, Subject
+from credkit.flows.transaction import Transaction, guarded
+from credkit.lifting import finish
+from credkit.messages import Message, MessageKind
+from credkit.otp import Binding, Challenge, code_of
+from credkit.outbox import CodeDue, Intent, NoticeDue, read_outbox_item
+from credkit.payloads import UnreadableRecord
+from credkit.ports import Record
+from credkit.tickets import Purpose
+
+__all__ = ["FOREVER", "AsyncCourier", "Courier", "Delivered"]
+
+FOREVER: Final = timedelta(days=365 * 100)
+"""Intents and notices end by delivery, not by age."""
+
+_UNREADABLE: Final = timedelta(minutes=5)
+"""When to look again at an item that this release or key ring cannot read: a deployment may be under way."""
+
+_Item = TypeVar("_Item", CodeDue, NoticeDue, Intent)
+
+_CODE_KINDS: Final = {Purpose.SIGN_UP: MessageKind.SIGN_UP_CODE, Purpose.PASSWORD_RESET: MessageKind.RESET_CODE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What one run of the courier did."""
+
+    sent: int = 0
+    """Messages a notifier accepted."""
+    failed: int = 0
+    """Messages it did not; they are tried again, unless it said for good."""
+    kept: int = 0
+    """Items left for later: intents not settled yet, records that cannot be read."""
+    dropped: int = 0
+    """Items that concern nobody or are out of date."""
+
+
+class _Outcome(Enum):
+    SENT = "sent"
+    FAILED = "failed"
+    KEPT = "kept"
+    DROPPED = "dropped"
+    TAKEN = "taken"  # by another courier
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsettled:
+    """A leased intent, and the version of its record under that lease."""
+
+    intent: Intent
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """A leased message, ready to hand over."""
+
+    message: Message
+    item: CodeDue | NoticeDue
+
+
+_Step: TypeAlias = _Parcel | _Outcome | _Unsettled
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncCourier:
+    """Deliver what is due."""
+
+    _shell: Shell
+
+    async def run_due(self, *, limit: int = 100) -> Delivered:
+        """Deliver up to *limit* due messages and return what became of them. For cron, Celery, or a process of its own.
+
+        Any number of couriers may run at once: a message is leased to one of them.
+
+        Raises:
+            CredkitError: A store failed, for one message or for all; the others have been delivered, and what was not stays due.
+        """
+        shell = self._shell
+        due = list(await guarded(shell.records.due(shell.kind(OUTBOX), shell.clock.now(), limit)))
+        counts = dict.fromkeys(_Outcome, 0)
+        trouble: CredkitError | None = None
+        while due:
+            # In random order, so that couriers that start together do not race for the same message (F28).
+            record = due.pop(shell.entropy.below(len(due)))
+            try:
+                counts[await self._deliver(record.key)] += 1
+            except Busy:
+                counts[_Outcome.KEPT] += 1
+            except CredkitError as failure:
+                trouble = failure
+        if trouble is not None:
+            raise trouble
+        return Delivered(sent=counts[_Outcome.SENT], failed=counts[_Outcome.FAILED], kept=counts[_Outcome.KEPT], dropped=counts[_Outcome.DROPPED])
+
+    async def _deliver(self, key: str) -> _Outcome:
+        step = await self._shell.transact(lambda transaction: self._take(transaction, key))
+        if isinstance(step, _Unsettled):
+            return await self._settle(step, key)
+        if isinstance(step, _Outcome):
+            return step
+        try:
+            await self._shell.notifier.deliver(step.message)
+        except DeliveryFailed as failure:
+            return await self._after_failure(key, step.item, give_up=failure.permanent)
+        except Exception:  # noqa: BLE001  # a host's notifier may raise anything; none of it may stop the other messages
+            return await self._after_failure(key, step.item, give_up=False)
+        await self._shell.transact(lambda transaction: self._remove(transaction, key))
+        return _Outcome.SENT
+
+    async def _take(self, transaction: Transaction, key: str) -> _Step:
+        """Lease one item to this courier, and decide what it is."""
+        now = self._shell.clock.now()
+        (record,) = await transaction.load(key)
+        if record is None or record.due_at is None or record.due_at > now:
+            return _Outcome.TAKEN
+        try:
+            item = read_outbox_item(record.payload)
+            if isinstance(item, CodeDue):
+                return await self._take_code(transaction, record, item, now)
+        except (UnreadableRecord, UnknownKey):
+            transaction.postpone(record, due_at=now + _UNREADABLE)
+            return _Outcome.KEPT
+        if isinstance(item, NoticeDue):
+            return self._take_notice(transaction, record, item, now)
+        self._lease(transaction, record, item, now)
+        return _Unsettled(item, transaction.version)
+
+    async def _take_code(self, transaction: Transaction, record: Record, item: CodeDue, now: datetime) -> _Step:
+        shell = self._shell
+        (stored,) = await transaction.load(shell.key(CHALLENGE, item.challenge_id))
+        challenge = None if stored is None else Challenge.from_payload(stored.payload)
+        if challenge is None or stored is None or not _still_wanted(challenge, item, now):
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        credential = await shell.find(challenge.identifier)
+        if challenge.purpose is Purpose.SIGN_UP and credential is not None:
+            return await self._take_sign_up_of_known(transaction, record, item, challenge, credential)
+        binding = _binding(challenge, credential)
+        if binding is None or (challenge.binding is not None and challenge.binding != binding):
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        if item.attempts == 0 and not await self._may_send(transaction, binding, now):
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        bound = replace(challenge, binding=binding)
+        transaction.put(key=stored.key, kind=stored.kind, payload=bound.to_payload(), expires_at=stored.expires_at)
+        leased = self._lease(transaction, record, item, now)
+        code = code_of(bound, shell.codes, site=shell.site.id, record_key=stored.key)
+        message = Message(
+            id=item.id,
+            kind=_CODE_KINDS[challenge.purpose],
+            to=binding.destination,
+            site=shell.site,
+            at=item.at,
+            expires_at=challenge.issue.expires_at,
+            credential_id=binding.credential_id,
+            accounts=() if credential is None else credential.accounts,
+            locale=item.locale if credential is None else credential.locale or item.locale,
+            label=challenge.label,
+            device=item.device,
+            place=item.place,
+            code=code,
+        )
+        return _Parcel(message, leased)
+
+    async def _take_sign_up_of_known(self, transaction: Transaction, record: Record, item: CodeDue, challenge: Challenge, credential: Credential) -> _Step:
+        """Somebody signs up with an identifier that is in use: its owner is told, at the stored address (SI-08)."""
+        now = self._shell.clock.now()
+        registered = credential.registered(challenge.identifier)
+        if registered is None or not registered.usable or credential.disabled:
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        binding = Binding(destination=registered.identifier, credential_id=credential.id)
+        if not await self._may_send(transaction, binding, now):
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        notice = NoticeDue(
+            id=item.id,
+            at=item.at,
+            device=item.device,
+            place=item.place,
+            locale=credential.locale,
+            kind=MessageKind.ALREADY_REGISTERED,
+            to=registered.identifier,
+            credential_id=credential.id,
+            accounts=credential.accounts,
+        )
+        return self._take_notice(transaction, record, notice, now)
+
+    def _take_notice(self, transaction: Transaction, record: Record, item: NoticeDue, now: datetime) -> _Step:
+        leased = self._lease(transaction, record, item, now)
+        message = Message(
+            id=item.id,
+            kind=item.kind,
+            to=item.to,
+            site=self._shell.site,
+            at=item.at,
+            credential_id=item.credential_id,
+            accounts=item.accounts,
+            locale=item.locale,
+            device=item.device,
+            place=item.place,
+        )
+        return _Parcel(message, leased)
+
+    async def _may_send(self, transaction: Transaction, binding: Binding, now: datetime) -> bool:
+        """Charge the budgets of the destination and the credential, or say that one of them is used up. Nobody sees which."""
+        limits = self._shell.policy.limits
+        destination = Subject.identifier(binding.destination, what="destination")
+        wanted: list[tuple[Limit, Subject]] = [(limits.sends_hour, destination), (limits.sends_day, destination)]
+        if binding.credential_id is not None:
+            wanted.append((limits.account_sends, Subject.credential(binding.credential_id)))
+        meters = await load_meters(self._shell, transaction, wanted)
+        if any(meter.full(now) for meter in meters):
+            return False
+        for meter in meters:
+            meter.charge(transaction, now)
+        return True
+
+    async def _settle(self, unsettled: _Unsettled, key: str) -> _Outcome:
+        """Find out whether the intended change was made, and make sure that the answer stays true."""
+        shell, now, intent = self._shell, self._shell.clock.now(), unsettled.intent
+        credential = await shell.get(intent.credential_id)
+        if credential is not None and credential.has_mark(intent.id):
+            return await self._announce(intent, key)
+        if credential is not None and now < intent.at + shell.policy.courier.settles:
+            await self._put_off(key, intent.at + shell.policy.courier.settles)
+            return _Outcome.KEPT
+        # Fence: with a new version in place, a change that was prepared on the old one loses its swap. It may try again,
+        # but only after it has written its intent anew, and then the intent is not forgotten below.
+        if credential is not None and await shell.replace(credential, credential) is None:
+            await self._put_off(key, now)
+            return _Outcome.KEPT
+        return await shell.transact(lambda transaction: self._forget(transaction, unsettled, key))
+
+    async def _announce(self, intent: Intent, key: str) -> _Outcome:
+        """Turn a settled intent into its notices, at once or not at all, and deliver them."""
+        shell, now = self._shell, self._shell.clock.now()
+        notices = intent.notices()
+
+        async def expand(transaction: Transaction) -> bool:
+            (record,) = await transaction.load(key)
+            if record is None:
+                return False
+            transaction.delete(key)
+            for notice in notices:
+                transaction.put(key=shell.key(OUTBOX, notice.id), kind=shell.kind(OUTBOX), payload=notice.to_payload(), expires_at=now + FOREVER, due_at=now)
+            return True
+
+        if not await shell.transact(expand):
+            return _Outcome.TAKEN
+        outcomes = [await self._deliver(shell.key(OUTBOX, notice.id)) for notice in notices]
+        return _Outcome.SENT if all(outcome is _Outcome.SENT for outcome in outcomes) else _Outcome.FAILED
+
+    async def _forget(self, transaction: Transaction, unsettled: _Unsettled, key: str) -> _Outcome:
+        """Drop an intent whose change can not land any more, unless a call has written it anew since the lease."""
+        (record,) = await transaction.load(key)
+        if record is None or record.version != unsettled.version:
+            return _Outcome.TAKEN
+        transaction.delete(key)
+        return _Outcome.DROPPED
+
+    async def _put_off(self, key: str, due_at: datetime) -> None:
+        async def put_off(transaction: Transaction) -> None:
+            (record,) = await transaction.load(key)
+            if record is not None:
+                transaction.postpone(record, due_at=due_at)
+
+        await self._shell.transact(put_off)
+
+    async def _after_failure(self, key: str, item: CodeDue | NoticeDue, *, give_up: bool) -> _Outcome:
+        if give_up:
+            await self._shell.transact(lambda transaction: self._remove(transaction, key))
+        else:
+            await self._put_off(key, self._shell.clock.now() + self._shell.policy.courier.backoff(item.attempts))
+        return _Outcome.FAILED
+
+    async def _remove(self, transaction: Transaction, key: str) -> None:
+        (record,) = await transaction.load(key)
+        if record is not None:
+            transaction.delete(key)
+
+    def _lease(self, transaction: Transaction, record: Record, item: _Item, now: datetime) -> _Item:
+        """Keep the item from other couriers for as long as the notifier may take, three times over."""
+        leased = replace(item, attempts=item.attempts + 1)
+        transaction.put(
+            key=record.key, kind=record.kind, payload=leased.to_payload(), expires_at=record.expires_at, due_at=now + self._shell.policy.courier.lease
+        )
+        return leased
+
+
+def _still_wanted(challenge: Challenge, item: CodeDue, now: datetime) -> bool:
+    """Return whether the code is the newest of its ticket and can still be used (F22)."""
+    live = not challenge.issue.over and now < challenge.issue.expires_at
+    return live and item.number == challenge.issue.number and challenge.tries_left > 0 and challenge.verified_at is None
+
+
+def _binding(challenge: Challenge, credential: Credential | None) -> Binding | None:
+    """Return whom a code concerns and where it goes, or `None` if nobody may have it."""
+    if challenge.purpose is Purpose.SIGN_UP:
+        return Binding(destination=challenge.identifier)
+    destination = None if credential is None else credential.destination(challenge.identifier)
+    if credential is None or destination is None:
+        return None
+    return Binding(destination=destination, credential_id=credential.id, generation=credential.generation)
+
+
+class Courier:
+    """Deliver what is due, from blocking code."""
+
+    __slots__ = ("_flow",)
+
+    def __init__(self, shell: Shell) -> None:
+        self._flow = AsyncCourier(shell)
+
+    def run_due(self, *, limit: int = 100) -> Delivered:
+        """Deliver up to *limit* due messages and return what became of them. For cron, Celery, or a process of its own.
+
+        Any number of couriers may run at once: a message is leased to one of them.
+
+        Raises:
+            CredkitError: A store failed, for one message or for all; the others have been delivered, and what was not stays due.
+        """
+        return finish(self._flow.run_due(limit=limit))

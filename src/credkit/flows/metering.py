@@ -1,0 +1,88 @@
+"""Budgets inside a transaction: load the tallies of several limits at once, ask them, charge them.
+
+What is charged is written by the same commit as the decision it belongs to, so a limit is exact: of two calls that saw
+the last use free, one loses its commit and decides again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from credkit.budgets import Limit, Tally
+from credkit.errors import Busy, CredkitError, Reason, Refused
+from credkit.flows.shell import Shell, Subject
+from credkit.flows.transaction import Transaction
+
+__all__ = ["Charge", "Meter", "load_meters", "refund"]
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One use that was counted, so that exactly it can be taken back (F9)."""
+
+    limit: Limit
+    key: str
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One limit of one subject, as a transaction sees it."""
+
+    limit: Limit
+    kind: str
+    keys: tuple[str, ...]
+    tallies: tuple[Tally, ...]
+
+    def full(self, now: datetime) -> bool:
+        """Return whether one more use would be too many."""
+        return sum(self.limit.used(tally, now) for tally in self.tallies) >= self.limit.count
+
+    def require_room(self, now: datetime, reason: Reason) -> None:
+        """Go on only if there is room.
+
+        Raises:
+            Refused: There is none; it says how long to wait.
+        """
+        if self.full(now):
+            raise Refused(reason, retry_after=self.limit.retry_after(self.tallies, now))
+
+    @property
+    def last_at(self) -> datetime | None:
+        """The newest use."""
+        return max((tally.last_at for tally in self.tallies if tally.last_at is not None), default=None)
+
+    def charge(self, transaction: Transaction, now: datetime) -> Charge:
+        """Count one use. A full meter is written again as it is: the same traffic, and no count past the limit."""
+        tally = self.tallies[0] if self.full(now) else self.limit.charge(self.tallies[0], now)
+        transaction.put(key=self.keys[0], kind=self.kind, payload=tally.to_payload(), expires_at=now + self.limit.memory)
+        return Charge(self.limit, self.keys[0], tally)
+
+
+async def load_meters(shell: Shell, transaction: Transaction, wanted: Sequence[tuple[Limit, Subject]]) -> tuple[Meter, ...]:
+    """Return a meter for each of *wanted*, with one load for all of them."""
+    names = [(limit, shell.budget_keys(limit.name, subject)) for limit, subject in wanted]
+    await transaction.load(*(key for _, keys in names for key in keys))
+    meters: list[Meter] = []
+    for limit, keys in names:
+        records = await transaction.load(*keys)
+        tallies = tuple(Tally() if record is None else Tally.from_payload(record.payload) for record in records)
+        meters.append(Meter(limit, shell.kind("budget"), keys, tallies))
+    return tuple(meters)
+
+
+async def refund(shell: Shell, charges: Sequence[Charge]) -> None:
+    """Take back exactly these uses, and no others. If that fails they stay counted: once too many, never once too few."""
+
+    async def take_back(transaction: Transaction) -> None:
+        records = await transaction.load(*(charge.key for charge in charges))
+        for charge, record in zip(charges, records, strict=True):
+            if record is not None:
+                tally = charge.limit.refund(Tally.from_payload(record.payload), charge.tally)
+                transaction.put(key=charge.key, kind=record.kind, payload=tally.to_payload(), expires_at=record.expires_at)
+
+    with suppress(Busy, CredkitError):
+        await shell.transact(take_back)

@@ -1,0 +1,119 @@
+"""Password change by a signed-in person: the current password, then the new one.
+
+It shares the budget of sign-in: a stolen session is no better place to guess at the password than the sign-in page (PW-20).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from credkit.context import Context, Session
+from credkit.credential import Credential
+from credkit.errors import Finding, PasswordRefused, Reason, Refused
+from credkit.flows.changes import Changed, Ended, change_credential, intent_of
+from credkit.flows.metering import Charge, load_meters, refund
+from credkit.flows.passwords import judge_password, site_words
+from credkit.flows.shell import Shell, Subject
+from credkit.flows.sign_in import held_by
+from credkit.flows.transaction import Transaction
+from credkit.identifiers import Identifier
+from credkit.lifting import finish
+from credkit.messages import MessageKind
+from credkit.passwords import normalize_password
+from credkit.ports import AsyncHashingPlace
+from credkit.secret import PasswordInput, Secret
+
+__all__ = ["AsyncPasswordChange", "PasswordChange"]
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncPasswordChange:
+    """Let a signed-in person change the password."""
+
+    _shell: Shell
+
+    async def change(self, who: Session, current: PasswordInput, new: PasswordInput, *, context: Context) -> Changed:
+        """Set the new password; end all other sessions; tell every verified identifier.
+
+        The acting session takes over `session_epoch` of the result.
+
+        Raises:
+            Refused: SESSION_ENDED, CURRENT_PASSWORD_WRONG, or TOO_MANY_TRIES with `retry_after`.
+            PasswordRefused: The new password breaks a rule; all findings at once.
+            Busy: Too many passwords are being hashed; nothing was counted.
+        """
+        shell = self._shell
+        place = shell.hashing.reserve()
+        try:
+            credential = await self._who(who)
+            try:
+                presented = normalize_password(current)
+            except PasswordRefused:
+                raise Refused(Reason.CURRENT_PASSWORD_WRONG) from None
+            charges = await self._charge(credential)
+            if not (await place.verify(credential.password_hash, presented)).matches:
+                raise Refused(Reason.CURRENT_PASSWORD_WRONG)
+            await refund(shell, charges)
+            chosen = judge_password(shell, new, [entry.identifier for entry in credential.identifiers], presented)
+            return await self._set(place, credential, chosen, context)
+        finally:
+            place.release()
+
+    async def findings(self, password: PasswordInput, *, identifiers: Sequence[Identifier] = ()) -> tuple[Finding, ...]:
+        """Return what is wrong with a proposed password, for a form that judges while one types; store nothing."""
+        return self._shell.policy.password.findings(password, identifiers=identifiers, words=site_words(self._shell))
+
+    async def _who(self, who: Session) -> Credential:
+        credential = await held_by(self._shell, who)
+        if credential is None:
+            raise Refused(Reason.SESSION_ENDED)
+        return credential
+
+    async def _charge(self, credential: Credential) -> tuple[Charge, ...]:
+        """Count this try before it is compared. The limit is seen: whoever sees it holds a session of this credential."""
+        shell, now = self._shell, self._shell.clock.now()
+
+        async def charge(transaction: Transaction) -> tuple[Charge, ...]:
+            wanted = [(shell.policy.limits.password_failures, Subject.credential(credential.id))]
+            meters = await load_meters(shell, transaction, wanted)
+            for meter in meters:
+                meter.require_room(now, Reason.TOO_MANY_TRIES)
+            return tuple(meter.charge(transaction, now) for meter in meters)
+
+        return await shell.transact(charge)
+
+    async def _set(self, place: AsyncHashingPlace, credential: Credential, chosen: Secret, context: Context) -> Changed:
+        shell, now, change_id = self._shell, self._shell.clock.now(), self._shell.fresh_id()
+        password_hash, generation = await place.hash(chosen), shell.fresh_id()
+        stored = await change_credential(
+            shell,
+            credential,
+            intent=lambda before: intent_of(MessageKind.PASSWORD_CHANGED, change_id, before, context=context, now=now),
+            change=lambda before: before.with_password(password_hash, change_id=change_id, generation=generation, now=now),
+        )
+        if stored is None:
+            # The generation moved: a reset or another change was made since the current password was compared.
+            raise Refused(Reason.SESSION_ENDED)
+        return Changed(credential=stored, session_epoch=stored.session_epoch, ended=Ended.OTHERS)
+
+
+class PasswordChange:
+    """Let a signed-in person change the password, from blocking code."""
+
+    __slots__ = ("_flow",)
+
+    def __init__(self, shell: Shell) -> None:
+        self._flow = AsyncPasswordChange(shell)
+
+    def change(self, who: Session, current: PasswordInput, new: PasswordInput, *, context: Context) -> Changed:
+        """Set the new password; end all other sessions; tell every verified identifier.
+
+        The acting session takes over `session_epoch` of the result.
+
+        Raises:
+            Refused: SESSION_ENDED, CURRENT_PASSWORD_WRONG, or TOO_MANY_TRIES with `retry_after`.
+            PasswordRefused: The new password breaks a rule; all findings at once.
+            Busy: Too many passwords are being hashed; nothing was counted.
+        """
+        return finish(self._flow.change(who, current, new, context=context))

@@ -1,0 +1,182 @@
+"""Password reset by one-time code: begin, resend, look, verify, complete.
+
+The code goes to the verification method of the sign-in. The new password works at once, for every account of the
+sign-in; other sessions end; every verified identifier is told; nobody is signed in by it (RS-12).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from credkit.context import Context
+from credkit.credential import Credential
+from credkit.errors import Finding, FindingKind, PasswordRefused, Reason, Refused
+from credkit.flows.challenges import Challenges
+from credkit.flows.changes import Changed, Ended, change_credential, intent_of
+from credkit.flows.passwords import judge_password
+from credkit.flows.shell import IdentifierInput, Shell
+from credkit.grants import GrantRecord
+from credkit.lifting import finish
+from credkit.messages import MessageKind
+from credkit.passwords import normalize_password
+from credkit.ports import AsyncHashingPlace
+from credkit.secret import PasswordInput
+from credkit.tickets import Grant, GrantInput, Purpose, Ticket, TicketInput
+
+__all__ = ["AsyncPasswordReset", "PasswordReset"]
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncPasswordReset:
+    """Let a person who can read a code set a new password."""
+
+    _shell: Shell
+
+    @property
+    def _challenges(self) -> Challenges:
+        return Challenges(self._shell, Purpose.PASSWORD_RESET)
+
+    async def begin(self, identifier: IdentifierInput, *, context: Context) -> Ticket:
+        """Send a code to whoever signs in with *identifier*, if anybody does; the answer is the same in any case (RS-01).
+
+        Raises:
+            InvalidIdentifier: It is not an email address or phone number.
+            Refused: Too many requests for it, or from this network.
+        """
+        return await self._challenges.begin(identifier, context)
+
+    async def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
+        """Send the code again: the same one in the first half of its life, then a new one.
+
+        Raises:
+            Refused: Not a ticket, too soon (`retry_after`), or no more sends on this ticket.
+        """
+        return await self._challenges.resend(ticket, context)
+
+    async def look(self, ticket: TicketInput, *, context: Context) -> Ticket:
+        """Return the ticket's facts for a page that is shown again; count nothing.
+
+        Raises:
+            Refused: Not a ticket.
+        """
+        return await self._challenges.look(ticket, context)
+
+    async def verify(self, ticket: TicketInput, code: str, *, context: Context) -> Grant:
+        """Return a grant for the right code. A repeated right code gives the same grant for 30 seconds.
+
+        Raises:
+            Refused: Wrong (`tries_left`), expired, used, malformed (not counted), or too many tries.
+        """
+        return await self._challenges.verify(ticket, code, context)
+
+    async def complete(self, grant: GrantInput, new_password: PasswordInput, *, context: Context) -> Changed:
+        """Set the new password; end all sessions; tell every verified identifier.
+
+        The same call repeated, after a lost reply, says the same; another password with the same grant is refused.
+
+        Raises:
+            PasswordRefused: The password breaks a rule; the grant stays good for another (RS-09).
+            Refused: Not a grant, expired, used, or too many passwords proposed with it.
+            Busy: Too many passwords are being hashed; nothing was counted.
+        """
+        shell, now = self._shell, self._shell.clock.now()
+        token = self._challenges.token_of_grant(grant)
+        place = shell.hashing.reserve()
+        try:
+            spent = await shell.transact(lambda transaction: self._challenges.spend(transaction, token, context, now))
+            credential = await self._credential(spent)
+            return await self._set(place, spent, credential, new_password, context)
+        finally:
+            place.release()
+
+    async def _credential(self, grant: GrantRecord) -> Credential:
+        """Return the credential the grant is for.
+
+        Raises:
+            Refused: It is gone or disabled (RS-17).
+        """
+        credential = None if grant.credential_id is None else await self._shell.get(grant.credential_id)
+        if credential is None or credential.disabled:
+            raise Refused(Reason.GRANT_INVALID)
+        return credential
+
+    async def _set(self, place: AsyncHashingPlace, grant: GrantRecord, credential: Credential, proposed: PasswordInput, context: Context) -> Changed:
+        shell, now = self._shell, self._shell.clock.now()
+        if credential.has_mark(grant.id) or credential.generation != grant.generation:
+            return await self._too_late(place, grant, credential, proposed)
+        password = judge_password(shell, proposed, [entry.identifier for entry in credential.identifiers])
+        # Asked last, and counted on the grant: it costs a hash, and answers a question about the old password.
+        if (await place.verify(credential.password_hash, password)).matches:
+            raise PasswordRefused([Finding(kind=FindingKind.CURRENT)])
+        password_hash, generation = await place.hash(password), shell.fresh_id()
+
+        stored = await change_credential(
+            shell,
+            credential,
+            intent=lambda current: intent_of(MessageKind.PASSWORD_RESET, grant.id, current, proved=grant.identifier, context=context, now=now),
+            change=lambda current: current.with_password(password_hash, change_id=grant.id, generation=generation, now=now, proved=grant.identifier),
+        )
+        if stored is None:
+            return await self._too_late(place, grant, await self._credential(grant), proposed)
+        return Changed(credential=stored, session_epoch=stored.session_epoch, ended=Ended.ALL)
+
+    async def _too_late(self, place: AsyncHashingPlace, grant: GrantRecord, credential: Credential, proposed: PasswordInput) -> Changed:
+        """Say the same again to the call that made this change and lost the reply, and "used" to any other (F4)."""
+        password = normalize_password(proposed)
+        if not credential.has_mark(grant.id) or not (await place.verify(credential.password_hash, password)).matches:
+            raise Refused(Reason.GRANT_USED)
+        return Changed(credential=credential, session_epoch=credential.session_epoch, ended=Ended.ALL)
+
+
+class PasswordReset:
+    """Let a person who can read a code set a new password, from blocking code."""
+
+    __slots__ = ("_flow",)
+
+    def __init__(self, shell: Shell) -> None:
+        self._flow = AsyncPasswordReset(shell)
+
+    def begin(self, identifier: IdentifierInput, *, context: Context) -> Ticket:
+        """Send a code to whoever signs in with *identifier*, if anybody does; the answer is the same in any case (RS-01).
+
+        Raises:
+            InvalidIdentifier: It is not an email address or phone number.
+            Refused: Too many requests for it, or from this network.
+        """
+        return finish(self._flow.begin(identifier, context=context))
+
+    def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
+        """Send the code again: the same one in the first half of its life, then a new one.
+
+        Raises:
+            Refused: Not a ticket, too soon (`retry_after`), or no more sends on this ticket.
+        """
+        return finish(self._flow.resend(ticket, context=context))
+
+    def look(self, ticket: TicketInput, *, context: Context) -> Ticket:
+        """Return the ticket's facts for a page that is shown again; count nothing.
+
+        Raises:
+            Refused: Not a ticket.
+        """
+        return finish(self._flow.look(ticket, context=context))
+
+    def verify(self, ticket: TicketInput, code: str, *, context: Context) -> Grant:
+        """Return a grant for the right code. A repeated right code gives the same grant for 30 seconds.
+
+        Raises:
+            Refused: Wrong (`tries_left`), expired, used, malformed (not counted), or too many tries.
+        """
+        return finish(self._flow.verify(ticket, code, context=context))
+
+    def complete(self, grant: GrantInput, new_password: PasswordInput, *, context: Context) -> Changed:
+        """Set the new password; end all sessions; tell every verified identifier.
+
+        The same call repeated, after a lost reply, says the same; another password with the same grant is refused.
+
+        Raises:
+            PasswordRefused: The password breaks a rule; the grant stays good for another (RS-09).
+            Refused: Not a grant, expired, used, or too many passwords proposed with it.
+            Busy: Too many passwords are being hashed; nothing was counted.
+        """
+        return finish(self._flow.complete(grant, new_password, context=context))

@@ -1,0 +1,147 @@
+"""What every journey stands on: the ports, the policy and the keys of one site, and how records are named.
+
+Names of records: an identifier, a destination or a network key enters a name only as an HMAC under the *index* keys,
+so that a dump holds no list of them to try out; while these keys are rotated, counts are read under all of them and
+summed (F21). A credential's id is opaque already and enters as a plain digest, so that a year's count survives a rotation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias, TypeVar
+
+from credkit.context import Context
+from credkit.credential import Credential, NewCredential
+from credkit.flows.transaction import Transaction, guarded, transact
+from credkit.framing import frame
+from credkit.identifiers import EmailAddress, Identifier, PhoneNumber, parse_identifier
+from credkit.keys import KeyRing
+from credkit.policy import Policy
+from credkit.ports import (
+    AsyncCredentialStore,
+    AsyncDispatch,
+    AsyncHashing,
+    AsyncNotifier,
+    AsyncPause,
+    AsyncRecordStore,
+    Clock,
+    Entropy,
+)
+from credkit.site import Site
+from credkit.tickets import encode_bytes
+
+__all__ = ["IdentifierInput", "Shell", "Subject"]
+
+T = TypeVar("T")
+
+IdentifierInput: TypeAlias = str | EmailAddress | PhoneNumber
+"""An email address or phone number, as typed or already parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a budget counts."""
+
+    what: str
+    text: str
+    personal: bool
+    """Whether the text could be tried out from a list, so that its name needs a key."""
+
+    @classmethod
+    def credential(cls, credential_id: str) -> Subject:
+        """Count a credential."""
+        return cls("credential", credential_id, personal=False)
+
+    @classmethod
+    def identifier(cls, identifier: Identifier, what: str = "identifier") -> Subject:
+        """Count an identifier, in the role *what*."""
+        return cls(f"{what}:{identifier.kind}", identifier.canonical, personal=True)
+
+    @classmethod
+    def network(cls, network_key: str) -> Subject:
+        """Count a network key."""
+        return cls("network", network_key, personal=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """The ports, policy and keys of one site."""
+
+    records: AsyncRecordStore
+    credentials: AsyncCredentialStore
+    notifier: AsyncNotifier
+    hashing: AsyncHashing
+    dispatch: AsyncDispatch
+    pause: AsyncPause
+    clock: Clock
+    entropy: Entropy
+    codes: KeyRing
+    index: KeyRing
+    site: Site
+    policy: Policy
+    spread: timedelta
+    allow_test_domains: bool = False
+
+    async def transact(self, decide: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a decision; see `transaction.transact`."""
+        return await transact(self.records, decide, entropy=self.entropy, pause=self.pause)
+
+    async def find(self, identifier: Identifier) -> Credential | None:
+        """See `CredentialStore.find`."""
+        return await guarded(self.credentials.find(identifier))
+
+    async def get(self, credential_id: str) -> Credential | None:
+        """See `CredentialStore.get`."""
+        return await guarded(self.credentials.get(credential_id))
+
+    async def add(self, new: NewCredential, extra: object) -> Credential:
+        """See `CredentialStore.add`."""
+        return await guarded(self.credentials.add(new, extra))
+
+    async def replace(self, old: Credential, new: Credential) -> Credential | None:
+        """See `CredentialStore.replace`."""
+        return await guarded(self.credentials.replace(old, new))
+
+    def parse(self, text: IdentifierInput, context: Context) -> Identifier:
+        """Return the identifier that was typed, or that the caller parsed already.
+
+        Raises:
+            InvalidIdentifier: It is none.
+        """
+        region = context.region or self.site.default_region
+        return parse_identifier(text, region=region, allow_test_domains=self.allow_test_domains)
+
+    def kind(self, kind: str) -> str:
+        """Return the name of a kind of record at this site."""
+        return f"{self.site.id}/{kind}"
+
+    def key(self, kind: str, record_id: str) -> str:
+        """Return the name of one record."""
+        return f"{self.site.id}/{kind}/{record_id}"
+
+    def budget_keys(self, limit: str, subject: Subject) -> tuple[str, ...]:
+        """Return the names of a budget's records: the first is written, the counts of all are summed."""
+        return tuple(self.key("budget", f"{limit}/{digest}") for digest in self._digests(subject))
+
+    def _digests(self, subject: Subject) -> tuple[str, ...]:
+        if not subject.personal:
+            return (encode_bytes(hashlib.sha256(frame("index", self.site.id, subject.what, subject.text)).digest()),)
+        return tuple(encode_bytes(self.index.mac(key_id, "index", self.site.id, subject.what, subject.text)) for key_id in self.index.ids)
+
+    def session_digest(self, context: Context) -> bytes | None:
+        """Return what is stored of the session a journey began in: it must be the same to go on (F23)."""
+        if context.session_key is None:
+            return None
+        return hashlib.sha256(frame("session", self.site.id, context.session_key)).digest()
+
+    def fresh_id(self) -> str:
+        """Return 128 random bits as text."""
+        return encode_bytes(self.entropy.token(16))
+
+    def delivery_start(self, now: datetime) -> datetime:
+        """Return a random moment within the spread from *now* (F18)."""
+        grain = 1 << 20
+        return now + self.spread * self.entropy.below(grain) / grain

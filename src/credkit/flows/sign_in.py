@@ -1,0 +1,162 @@
+"""Sign in with a password, and ask whether a session still holds.
+
+Order, and why: a place in the gate, or `Busy` before anything is counted; then the charge; then the hash; and only a
+success takes back exactly that charge (F9). An unknown identifier costs the same: same look-up, same writes, one hash (SI-01, SI-02).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from credkit.budgets import Limit
+from credkit.context import Context, Session
+from credkit.credential import Credential
+from credkit.errors import CredkitError, IdentifierTaken, PasswordRefused, Reason, Refused, SeveralAccounts
+from credkit.flows.metering import Charge, load_meters, refund
+from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.transaction import Transaction
+from credkit.identifiers import Identifier
+from credkit.lifting import finish
+from credkit.passwords import normalize_password
+from credkit.ports import AsyncHashingPlace
+from credkit.secret import PasswordInput, Secret
+
+__all__ = ["AsyncSignIn", "SignIn", "SignedIn", "held_by"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A person who has proved who they are. The host starts a session of its own, under a new session id (SI-10)."""
+
+    session: Session
+    """What the host's session has to remember."""
+    credential: Credential
+    factors: tuple[str, ...]
+    """What was proved: ``("password",)``, one factor (SI-03)."""
+    at: datetime
+    """When, for the host's own freshness rules (SI-09)."""
+
+    @property
+    def account(self) -> str | None:
+        """The host's account, if there is one.
+
+        Raises:
+            SeveralAccounts: There are more; let the person choose from `credential.accounts`.
+        """
+        if len(self.credential.accounts) > 1:
+            raise SeveralAccounts
+        return next(iter(self.credential.accounts), None)
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncSignIn:
+    """Let a person sign in."""
+
+    _shell: Shell
+
+    async def with_password(self, identifier: IdentifierInput, password: PasswordInput, *, context: Context) -> SignedIn:
+        """Return who signed in, with the session to remember.
+
+        Raises:
+            InvalidIdentifier: It is not an email address or phone number.
+            Refused: SIGN_IN_FAILED for anything that does not fit, one answer for all of it; TOO_MANY_TRIES with `retry_after`.
+            Busy: Too many passwords are being hashed; nothing was counted.
+        """
+        shell = self._shell
+        typed = shell.parse(identifier, context)
+        try:
+            proposed = normalize_password(password)
+        except PasswordRefused:
+            raise Refused(Reason.SIGN_IN_FAILED) from None  # it cannot be anybody's password, so nothing is compared
+        place = shell.hashing.reserve()
+        try:
+            credential = await shell.find(typed)
+            allowed, charges = await self._charge(typed, credential, context)
+            verification = await place.verify(None if credential is None else credential.password_hash, proposed)
+            # Whatever is missing or forbidden is looked at only now: one hash has been made in every case (PW-15).
+            if credential is None or not verification.matches or not allowed or not _may_sign_in(credential, typed):
+                raise Refused(Reason.SIGN_IN_FAILED)
+            await refund(shell, charges)
+            current = await self._rehashed(place, credential, proposed) if verification.needs_rehash else credential
+        finally:
+            place.release()
+        # The epoch is the one that was read with the compared hash: a reset in between must end this session too (F32).
+        session = Session(credential_id=credential.id, session_epoch=credential.session_epoch, session_key=context.session_key)
+        return SignedIn(session=session, credential=current, factors=("password",), at=shell.clock.now())
+
+    async def holds(self, session: Session) -> bool:
+        """Return whether a session still holds: one look-up, no record. For middleware and token refresh.
+
+        Raises:
+            StoreError: The store failed; treat the session as ended.
+        """
+        return await held_by(self._shell, session) is not None
+
+    async def _charge(self, typed: Identifier, credential: Credential | None, context: Context) -> tuple[bool, tuple[Charge, ...]]:
+        """Count this try with what was typed, with whose it is or a stand-in, and with the network, before it is compared."""
+        shell, now, limits = self._shell, self._shell.clock.now(), self._shell.policy.limits
+        owner = Subject.identifier(typed, what="nobody") if credential is None else Subject.credential(credential.id)
+        wanted: list[tuple[Limit, Subject]] = [
+            (limits.password_failures, owner),
+            (limits.password_guesses, Subject.identifier(typed)),
+        ]
+        if context.network_key is not None:
+            wanted.append((limits.network_passwords, Subject.network(context.network_key)))
+
+        async def charge(transaction: Transaction) -> tuple[bool, tuple[Charge, ...]]:
+            silent, *seen = await load_meters(shell, transaction, wanted)
+            for meter in seen:
+                meter.require_room(now, Reason.TOO_MANY_TRIES)
+            allowed = not silent.full(now)
+            return allowed, tuple(meter.charge(transaction, now) for meter in (silent, *seen))
+
+        return await shell.transact(charge)
+
+    async def _rehashed(self, place: AsyncHashingPlace, credential: Credential, proposed: Secret) -> Credential:
+        """Store the same password under today's parameters; a change made meanwhile wins (PW-13)."""
+        try:
+            stored = await self._shell.replace(credential, replace(credential, password_hash=await place.hash(proposed)))
+        except (CredkitError, IdentifierTaken):
+            return credential  # the old hash still verifies, and the next sign-in tries again
+        return stored or credential
+
+
+async def held_by(shell: Shell, session: Session) -> Credential | None:
+    """Return the credential that *session* is signed in with, or `None` if the session has ended."""
+    credential = await shell.get(session.credential_id)
+    if credential is None or credential.disabled or credential.session_epoch != session.session_epoch:
+        return None
+    return credential
+
+
+def _may_sign_in(credential: Credential, typed: Identifier) -> bool:
+    registered = credential.registered(typed)
+    return registered is not None and registered.usable and not credential.disabled
+
+
+class SignIn:
+    """Let a person sign in, from blocking code."""
+
+    __slots__ = ("_flow",)
+
+    def __init__(self, shell: Shell) -> None:
+        self._flow = AsyncSignIn(shell)
+
+    def with_password(self, identifier: IdentifierInput, password: PasswordInput, *, context: Context) -> SignedIn:
+        """Return who signed in, with the session to remember.
+
+        Raises:
+            InvalidIdentifier: It is not an email address or phone number.
+            Refused: SIGN_IN_FAILED for anything that does not fit, one answer for all of it; TOO_MANY_TRIES with `retry_after`.
+            Busy: Too many passwords are being hashed; nothing was counted.
+        """
+        return finish(self._flow.with_password(identifier, password, context=context))
+
+    def holds(self, session: Session) -> bool:
+        """Return whether a session still holds: one look-up, no record. For middleware and token refresh.
+
+        Raises:
+            StoreError: The store failed; treat the session as ended.
+        """
+        return finish(self._flow.holds(session))

@@ -1,0 +1,1 @@
+"""Ready-made notifiers: each hands a message to one kind of provider."""

@@ -1,0 +1,176 @@
+"""What waits to be delivered, as values that a record holds: a code that is due, a notice, or an intent.
+
+A change of a credential and its notice live in two stores, which no commit can span. So an *intent* is written first; the
+courier turns it into notices once the credential carries the change's mark, and drops it only after making sure that the
+change can never land any more (F1). Intents and notices are never dropped for age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeAlias, TypedDict
+
+from credkit.identifiers import Identifier
+from credkit.messages import MessageKind
+from credkit.otp import identifier_fields, read_identifier
+from credkit.payloads import Fields, Json, UnreadableRecord, as_json, from_payload, to_payload
+
+__all__ = ["CodeDue", "Intent", "NoticeDue", "OutboxItem", "read_outbox_item"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    id: str
+    at: datetime
+    """When it was asked for, or when the change was made."""
+    device: str | None = None
+    place: str | None = None
+    locale: str | None = None
+    attempts: int = 0
+    """Deliveries begun; the wait before the next one grows with them."""
+    carried: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeDue(_Item):
+    """The code of a challenge is to be sent to whoever it concerns: the courier finds that out."""
+
+    challenge_id: str
+    number: int
+    """Which code of the challenge: a superseded one is not sent (F22)."""
+
+    def to_payload(self) -> bytes:
+        """Return the bytes of a record."""
+        return to_payload(_common(self, "code") | {"challenge_id": self.challenge_id, "number": self.number}, self.carried)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeDue(_Item):
+    """A notice to one stored identifier."""
+
+    kind: MessageKind
+    to: Identifier
+    credential_id: str
+    accounts: tuple[str, ...] = ()
+
+    def to_payload(self) -> bytes:
+        """Return the bytes of a record."""
+        fields: dict[str, Json] = {
+            "kind": str(self.kind),
+            "to": identifier_fields(self.to),
+            "credential_id": self.credential_id,
+            "accounts": self.accounts,
+        }
+        return to_payload(_common(self, "notice") | fields, self.carried)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent(_Item):
+    """A change is about to be made; its id is the change's id, so that one change has one intent however many calls race."""
+
+    kind: MessageKind
+    credential_id: str
+    accounts: tuple[str, ...]
+    destinations: tuple[Identifier, ...]
+    """Every verified identifier before or after the change."""
+
+    def notices(self) -> tuple[NoticeDue, ...]:
+        """Return the notices this intent becomes once its change is known to have been made."""
+        return tuple(
+            NoticeDue(
+                id=f"{self.id}.{place}",
+                at=self.at,
+                device=self.device,
+                place=self.place,
+                locale=self.locale,
+                kind=self.kind,
+                to=destination,
+                credential_id=self.credential_id,
+                accounts=self.accounts,
+            )
+            for place, destination in enumerate(self.destinations)
+        )
+
+    def to_payload(self) -> bytes:
+        """Return the bytes of a record."""
+        fields: dict[str, Json] = {
+            "kind": str(self.kind),
+            "credential_id": self.credential_id,
+            "accounts": self.accounts,
+            "destinations": [identifier_fields(destination) for destination in self.destinations],
+        }
+        return to_payload(_common(self, "intent") | fields, self.carried)
+
+
+OutboxItem: TypeAlias = CodeDue | NoticeDue | Intent
+
+
+def read_outbox_item(payload: bytes) -> OutboxItem:
+    """Read the bytes of an outbox record.
+
+    Raises:
+        UnreadableRecord: They are none that this release knows; the record must be kept.
+    """
+    fields = from_payload(payload)
+    kind = fields.text("type")
+    if kind == "code":
+        item: OutboxItem = CodeDue(**_read_common(fields), challenge_id=fields.text("challenge_id"), number=fields.number("number"))
+    elif kind == "notice":
+        item = NoticeDue(
+            **_read_common(fields),
+            kind=fields.choice("kind", MessageKind),
+            to=read_identifier(fields.part("to")),
+            credential_id=fields.text("credential_id"),
+            accounts=_texts(fields.items("accounts")),
+        )
+    elif kind == "intent":
+        item = Intent(
+            **_read_common(fields),
+            kind=fields.choice("kind", MessageKind),
+            credential_id=fields.text("credential_id"),
+            accounts=_texts(fields.items("accounts")),
+            destinations=tuple(read_identifier(Fields(part)) for part in fields.items("destinations")),
+        )
+    else:
+        raise UnreadableRecord
+    return replace(item, carried=dict(fields.rest()))
+
+
+class _Common(TypedDict):
+    id: str
+    at: datetime
+    device: str | None
+    place: str | None
+    locale: str | None
+    attempts: int
+
+
+def _common(item: _Item, kind: str) -> dict[str, Json]:
+    return {
+        "type": kind,
+        "id": item.id,
+        "at": as_json(item.at),
+        "device": item.device,
+        "place": item.place,
+        "locale": item.locale,
+        "attempts": item.attempts,
+    }
+
+
+def _read_common(fields: Fields) -> _Common:
+    return {
+        "id": fields.text("id"),
+        "at": fields.moment("at"),
+        "device": fields.maybe_text("device"),
+        "place": fields.maybe_text("place"),
+        "locale": fields.maybe_text("locale"),
+        "attempts": fields.number("attempts"),
+    }
+
+
+def _texts(items: Sequence[Json]) -> tuple[str, ...]:
+    if not all(isinstance(item, str) for item in items):
+        raise UnreadableRecord
+    return tuple(item for item in items if isinstance(item, str))

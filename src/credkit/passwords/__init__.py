@@ -1,0 +1,24 @@
+"""Passwords: one form for every spelling, the rules for a new one, and what is stored instead of them.
+
+Importing this package costs the standard library only: `argon2` is loaded by the first hash.
+"""
+
+from __future__ import annotations
+
+from credkit.passwords.gate import Gate, Place
+from credkit.passwords.hasher import OWASP_MINIMUM, RFC_9106_LOW_MEMORY, HashingProfile, PasswordHasher, Verification
+from credkit.passwords.normalization import LONGEST_PASSWORD, normalize_password
+from credkit.passwords.rules import PasswordRules
+
+__all__ = [
+    "LONGEST_PASSWORD",
+    "OWASP_MINIMUM",
+    "RFC_9106_LOW_MEMORY",
+    "Gate",
+    "HashingProfile",
+    "PasswordHasher",
+    "PasswordRules",
+    "Place",
+    "Verification",
+    "normalize_password",
+]

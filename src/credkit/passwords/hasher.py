@@ -1,0 +1,164 @@
+"""What is stored instead of a password: Argon2id with pinned parameters, and a keyed step before it where the host gives a key.
+
+A comparison never raises and never says more than whether it matched: a missing, a malformed and a wrong hash cost one
+Argon2 each and come to the same (PW-15, PW-17).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from credkit.errors import ConfigurationError
+from credkit.keys import KeyRing
+from credkit.secret import Secret
+
+if TYPE_CHECKING:
+    import argon2
+
+__all__ = ["OWASP_MINIMUM", "RFC_9106_LOW_MEMORY", "HashingProfile", "PasswordHasher", "Verification"]
+
+_SALT_BYTES: Final = 16
+"""RFC 9106 section 4; SP 800-63B-4 3.1.1.2 asks for 4 at least (PW-11)."""
+
+_TAG_BYTES: Final = 32
+"""RFC 9106 section 4."""
+
+_FLOOR: Final = {1: 47104, 2: 19456, 3: 12288, 4: 9216, 5: 7168}
+"""Least memory in KiB by passes: the equal rows of the OWASP Password Storage Cheat Sheet, also in ASVS 5.0 appendix C (PW-12)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashingProfile:
+    """Parameters of Argon2id.
+
+    Raises:
+        ConfigurationError: Weaker than the OWASP table, and not said so with ``insecure_for_tests=True``, which warns instead.
+    """
+
+    memory_kib: int
+    passes: int
+    lanes: int
+    insecure_for_tests: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.lanes <= 64 or self.passes < 1 or self.memory_kib < 8 * self.lanes:
+            raise ConfigurationError(["a hashing profile needs a pass, a lane, and 8 KiB for each lane (RFC 9106 section 3.1)"])
+        if self.memory_kib >= _FLOOR[min(self.passes, max(_FLOOR))]:
+            return
+        if not self.insecure_for_tests:
+            raise ConfigurationError(
+                [f"{self.memory_kib} KiB in {self.passes} passes is weaker than any row of the OWASP table; for tests, say insecure_for_tests=True"]
+            )
+        warnings.warn("password hashes are made to be cheap, for tests only", stacklevel=3)
+
+
+RFC_9106_LOW_MEMORY: Final = HashingProfile(memory_kib=65536, passes=3, lanes=4)
+"""The second recommended option of RFC 9106 section 4, and the default: about 0.1 s and 64 MiB a hash. Pinned here, because
+argon2-cffi's own default moves with release and platform, and each move would mark every hash for rehashing."""
+
+OWASP_MINIMUM: Final = HashingProfile(memory_kib=19456, passes=2, lanes=1)
+"""The OWASP cheat sheet's minimum, for small machines: about a fifth of the default's work, 19 MiB a hash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What a comparison found."""
+
+    matches: bool
+    needs_rehash: bool = False
+    """Whether the stored hash was made with other parameters or another key than today's (PW-13); only said of a match."""
+    malformed: bool = False
+    """Whether what was stored is no hash: trouble in the host's data, and for the person an ordinary mismatch."""
+
+
+_KEYED: Final = re.compile(r"keyed:([A-Za-z0-9._-]{1,32}):(\$.*)", re.DOTALL)
+
+
+class PasswordHasher:
+    """Make and compare password hashes. Parameters are checked once, here; an instance is safe for threads.
+
+    With a *pepper*, HMAC-SHA-256 under its current key comes before Argon2id, and the key's id is stored with the hash
+    (SP 800-63B-4 3.1.1.2): a stolen table alone then cannot be searched. A lost pepper ends every password hashed with it.
+    """
+
+    def __init__(self, profile: HashingProfile = RFC_9106_LOW_MEMORY, *, pepper: KeyRing | None = None) -> None:
+        self._profile: Final = profile
+        self._pepper: Final = pepper
+
+    def hash(self, password: Secret) -> str:
+        """Return a new hash of a normalised password: a PHC string, or ``keyed:<key id>:<PHC string>``."""
+        if self._pepper is None:
+            return self._argon2.hash(_bytes(password))
+        key_id = self._pepper.current
+        return f"keyed:{key_id}:{self._argon2.hash(_keyed(self._pepper, key_id, password))}"
+
+    def verify(self, stored: str | None, password: Secret) -> Verification:
+        """Compare a normalised password with a stored hash; `None` costs the same and never matches.
+
+        Raises:
+            UnknownKey: The hash was made with a pepper key that is not on the ring: trouble, and not a wrong password (KE-07).
+        """
+        keyed = None if stored is None else _KEYED.fullmatch(stored)
+        if keyed is None:
+            key_id, phc, material = None, stored, _bytes(password)
+        elif self._pepper is None:
+            raise ConfigurationError(["stored passwords are keyed, and the kit was given no pepper"])
+        else:
+            key_id, phc, material = keyed[1], keyed[2], _keyed(self._pepper, keyed[1], password)
+
+        if phc is None or not self._is_hash(phc):
+            self._compare(self._nobody, material)
+            return Verification(matches=False, malformed=stored is not None)
+        matches = self._compare(phc, material)
+        current = None if self._pepper is None else self._pepper.current
+        return Verification(matches=matches, needs_rehash=matches and (key_id != current or self._argon2.check_needs_rehash(phc)))
+
+    def _is_hash(self, phc: str) -> bool:
+        import argon2  # noqa: PLC0415  # on first use: it loads a shared library
+
+        try:
+            argon2.extract_parameters(phc)
+        except (argon2.exceptions.InvalidHashError, ValueError, KeyError):
+            return False
+        return True
+
+    def _compare(self, phc: str, material: bytes) -> bool:
+        import argon2  # noqa: PLC0415  # see above
+
+        try:
+            return self._argon2.verify(phc, material)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError, ValueError):
+            return False
+
+    @cached_property
+    def _argon2(self) -> argon2.PasswordHasher:
+        import argon2  # noqa: PLC0415  # see above
+
+        return argon2.PasswordHasher(
+            time_cost=self._profile.passes,
+            memory_cost=self._profile.memory_kib,
+            parallelism=self._profile.lanes,
+            hash_len=_TAG_BYTES,
+            salt_len=_SALT_BYTES,
+            type=argon2.Type.ID,
+        )
+
+    @cached_property
+    def _nobody(self) -> str:
+        """What those who have no password are compared with: zeros where salt and result would be, so that making it costs no Argon2."""
+        profile = self._profile
+        salt, tag = (base64.b64encode(bytes(size)).rstrip(b"=").decode() for size in (_SALT_BYTES, _TAG_BYTES))
+        return f"$argon2id$v=19$m={profile.memory_kib},t={profile.passes},p={profile.lanes}${salt}${tag}"
+
+
+def _bytes(password: Secret) -> bytes:
+    return password.reveal().encode()
+
+
+def _keyed(pepper: KeyRing, key_id: str, password: Secret) -> bytes:
+    return base64.b64encode(pepper.mac(key_id, "password", "", _bytes(password)))

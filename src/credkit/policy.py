@@ -1,0 +1,125 @@
+"""Every number in one place, each with its reason. A policy refuses to be built weaker than its floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from credkit.budgets import Limit
+from credkit.errors import ConfigurationError
+from credkit.otp import OtpPolicy
+from credkit.passwords import PasswordRules
+
+__all__ = ["HIGHEST_CHANCE", "CourierPolicy", "Limits", "Policy"]
+
+HIGHEST_CHANCE: Final = 1e-4
+"""Most that guessing at one credential's codes may succeed with in a year (OT-01)."""
+
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How often anything may happen. Two families, guesses at codes and guesses at passwords; neither closes the other (F10).
+
+    A limit that a stranger can see counts by what that stranger typed or holds, and says how long to wait. A limit of a
+    credential or of a destination acts silently: same answer, same writes, same hash (F13).
+    """
+
+    begins: Limit = field(default_factory=lambda: Limit(name="begins", count=30, per=_DAY))
+    """Journeys begun with one typed identifier, for each purpose; seen. Three times the sends a day, so that it never hides the send limit."""
+    network_begins: Limit = field(default_factory=lambda: Limit(name="network-begins", count=20, per=_HOUR))
+    """Journeys begun and codes sent again from one network key; seen. 20 an hour: requirements 1.4."""
+    code_guesses: Limit = field(default_factory=lambda: Limit(name="code-guesses", count=50, per=_DAY))
+    """Wrong codes for one typed identifier; seen. Ten tickets' worth."""
+    code_failures: Limit = field(default_factory=lambda: Limit(name="code-failures", count=4000, per=timedelta(days=365)))
+    """Wrong codes for one credential over all tickets and identifiers; silent. 4,000 of 10^8 is 4e-5 a year (F11)."""
+    sends_hour: Limit = field(default_factory=lambda: Limit(name="sends-hour", count=5, per=_HOUR))
+    """Codes to one destination; silent (requirements 1.4)."""
+    sends_day: Limit = field(default_factory=lambda: Limit(name="sends-day", count=10, per=_DAY))
+    """Codes to one destination; silent (requirements 1.4)."""
+    account_sends: Limit = field(default_factory=lambda: Limit(name="account-sends", count=20, per=_DAY))
+    """Codes to one credential over all its destinations; silent (requirements 1.4)."""
+    password_guesses: Limit = field(default_factory=lambda: Limit(name="password-guesses", count=10, per=timedelta(minutes=15)))
+    """Wrong passwords with one typed identifier; seen."""
+    password_failures: Limit = field(default_factory=lambda: Limit(name="password-failures", count=100, per=_DAY))
+    """Wrong passwords for one credential; silent. NIST SP 800-63B-4 3.2.2 allows 100 in a row."""
+    network_passwords: Limit = field(default_factory=lambda: Limit(name="network-passwords", count=100, per=_HOUR))
+    """Wrong passwords from one network key; seen."""
+
+    def __post_init__(self) -> None:
+        names = [getattr(self, name).name for name in self.__slots__]
+        if len(set(names)) < len(names):
+            raise ConfigurationError(["two limits share one name, so they would share one count"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourierPolicy:
+    """How messages are delivered.
+
+    Raises:
+        ConfigurationError: A span that is not positive.
+    """
+
+    notifier_timeout: timedelta = timedelta(seconds=10)
+    """How long the host's notifier may take; a delivery is taken over by another courier after three times that (F28)."""
+    spread: timedelta = timedelta(seconds=2)
+    """A delivery starts at a random moment within this span, so that the worker's next reply tells nothing (F18)."""
+    settles: timedelta = timedelta(seconds=60)
+    """How long an intent whose change has not been seen is left alone before the courier fences it off (F1)."""
+    longest_wait: timedelta = timedelta(hours=1)
+    """The wait after a failed delivery doubles from 30 seconds up to this."""
+
+    def __post_init__(self) -> None:
+        if min(self.notifier_timeout, self.settles, self.longest_wait) <= timedelta(0) or self.spread < timedelta(0):
+            raise ConfigurationError(["the spans of the courier policy must be positive"])
+
+    @property
+    def lease(self) -> timedelta:
+        """For how long one courier has a message to itself."""
+        return 3 * self.notifier_timeout
+
+    def backoff(self, attempts: int) -> timedelta:
+        """Return the wait after the *attempts*-th failure."""
+        return min(self.longest_wait, timedelta(seconds=30) * 2.0 ** min(attempts, 20))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """All settings of a kit; the defaults are meant to be used.
+
+    Raises:
+        ConfigurationError: A span or count outside its bounds.
+    """
+
+    otp: OtpPolicy = field(default_factory=OtpPolicy)
+    password: PasswordRules = field(default_factory=PasswordRules)
+    limits: Limits = field(default_factory=Limits)
+    courier: CourierPolicy = field(default_factory=CourierPolicy)
+    grant_lifetime: timedelta = timedelta(seconds=600)
+    """RS-08."""
+    grant_tries: int = 10
+    """Passwords that may be proposed with one grant (RS-09)."""
+    gate: int | None = None
+    """Password hashes at once in this process, 64 MiB each; none means `min(4, processors)` (PW-23)."""
+    gate_queue: int = 64
+    """Callers that may wait for the gate; one more is told `Busy`."""
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        if not timedelta(seconds=60) <= self.grant_lifetime <= timedelta(hours=1):
+            problems.append("grant_lifetime must be 60 to 3600 seconds")
+        if not 1 <= self.grant_tries <= 100:
+            problems.append("grant_tries must be 1 to 100")
+        if (self.gate is not None and self.gate < 1) or self.gate_queue < 0:
+            problems.append("gate must be at least 1, and gate_queue at least 0")
+        failures = self.limits.code_failures
+        chance = failures.count * max(1.0, timedelta(days=365) / failures.per) / 10**self.otp.digits
+        if chance > HIGHEST_CHANCE and not self.otp.weaker_than_the_floor:
+            problems.append(
+                f"{failures.count} wrong codes in {failures.per} at {self.otp.digits} digits is a yearly chance of {chance:.1e}, above {HIGHEST_CHANCE}"
+            )
+        if problems:
+            raise ConfigurationError(problems)

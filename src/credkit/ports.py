@@ -1,0 +1,322 @@
+"""What credkit asks of its host, once for blocking and once for async code: two stores, a notifier, and the small things of a machine.
+
+Every duty a docstring names is one that the flows rely on for a promise; a store that keeps them all keeps the promises.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from credkit.credential import Credential, NewCredential
+from credkit.identifiers import Identifier
+from credkit.messages import Message
+from credkit.passwords import Verification
+from credkit.secret import Secret
+
+__all__ = [
+    "AsyncCredentialStore",
+    "AsyncDispatch",
+    "AsyncHashing",
+    "AsyncHashingPlace",
+    "AsyncNotifier",
+    "AsyncPause",
+    "AsyncRecordStore",
+    "AsyncioPause",
+    "Clock",
+    "Committed",
+    "CredentialStore",
+    "Dispatch",
+    "Entropy",
+    "Notifier",
+    "Pause",
+    "Record",
+    "RecordStore",
+    "SleepingPause",
+    "Soon",
+    "SystemClock",
+    "SystemEntropy",
+    "Write",
+]
+
+T = TypeVar("T")
+
+Soon: TypeAlias = Coroutine[Any, Any, T]
+"""What an ``async def`` returns when called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A small versioned piece of credkit's own state."""
+
+    key: str
+    """ASCII, at most 200 characters."""
+    kind: str
+    version: int
+    """63 random bits, made anew for every write; compared for equality only; 0 stands for "absent" (F6)."""
+    payload: bytes = field(repr=False)
+    """Opaque to the store."""
+    expires_at: datetime
+    """The store may forget the record from then on, and not a microsecond earlier."""
+    due_at: datetime | None = None
+    """From when `due` lists it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One change in a commit."""
+
+    key: str
+    expected_version: int
+    """0: the key must be absent."""
+    record: Record | None
+    """`None`: delete it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What became of a commit."""
+
+    done: bool
+    current: Mapping[str, Record]
+    """Of a commit that lost: the records of all its keys as they are now, absent ones missing. Otherwise of no meaning."""
+
+
+class RecordStore(Protocol):
+    """Where credkit keeps its own state.
+
+    Duties: a commit is atomic and isolated over all its keys; it is durable when it returns, by itself, also when the
+    caller's own transaction is rolled back later, so it never runs on the caller's connection; a later load sees it;
+    nothing is forgotten before `expires_at`; payloads come back byte for byte, times to the microsecond, keys are compared
+    exactly. Any failure raises: `StoreError`, or anything else. After a raise the commit may or may not have landed.
+    """
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, Record]:
+        """Return the records of *keys* as they were at one instant; absent ones are missing."""
+        ...
+
+    def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
+        """Make all *writes*, if at one instant every check and every expected version holds; else none of them."""
+        ...
+
+    def due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:
+        """Return up to *limit* records of *kind* whose `due_at` is *now* or earlier, the longest due first."""
+        ...
+
+    def purge(self, now: datetime, limit: int) -> int:
+        """Forget up to *limit* records whose `expires_at` is *now* or earlier; return how many."""
+        ...
+
+
+class AsyncRecordStore(Protocol):
+    """`RecordStore` for async code, with the same duties."""
+
+    def load(self, keys: Sequence[str]) -> Soon[Mapping[str, Record]]:
+        """Return the records of *keys* as they were at one instant; absent ones are missing."""
+        ...
+
+    def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Soon[Committed]:
+        """Make all *writes*, if at one instant every check and every expected version holds; else none of them."""
+        ...
+
+    def due(self, kind: str, now: datetime, limit: int) -> Soon[Sequence[Record]]:
+        """Return up to *limit* records of *kind* whose `due_at` is *now* or earlier, the longest due first."""
+        ...
+
+    def purge(self, now: datetime, limit: int) -> Soon[int]:
+        """Forget up to *limit* records whose `expires_at` is *now* or earlier; return how many."""
+        ...
+
+
+class CredentialStore(Protocol):
+    """Where the host keeps its users.
+
+    Duties: `add` and `replace` are durable when they return and never part of the caller's transaction (a store that
+    finds itself inside one raises `InsideTransaction`); look-ups see the newest state, not a replica's; identifiers are
+    unique by their canonical text, compared exactly (ST-04); a version is never given twice, not after A, B, A, and not after an
+    id is used again.
+    """
+
+    def find(self, identifier: Identifier) -> Credential | None:
+        """Return the credential that holds *identifier*, whatever its standing."""
+        ...
+
+    def get(self, credential_id: str) -> Credential | None:
+        """Return the credential of that id."""
+        ...
+
+    def add(self, new: NewCredential, extra: object) -> Credential:
+        """Add a credential; choose its id; insert the host's own rows from *extra* in the same transaction.
+
+        At most one credential is ever added for a `change_id`: a second `add` with it changes nothing and returns the
+        credential as it is now, so that a call whose reply was lost can be repeated (F4).
+
+        Raises:
+            IdentifierTaken: Another credential holds one of the identifiers.
+        """
+        ...
+
+    def replace(self, old: Credential, new: Credential) -> Credential | None:
+        """Store *new* under a version of its own if `old.version` still stands, and return it; else return `None`.
+
+        Raises:
+            IdentifierTaken: Another credential holds one of the identifiers.
+        """
+        ...
+
+
+class AsyncCredentialStore(Protocol):
+    """`CredentialStore` for async code, with the same duties."""
+
+    def find(self, identifier: Identifier) -> Soon[Credential | None]:
+        """Return the credential that holds *identifier*, whatever its standing."""
+        ...
+
+    def get(self, credential_id: str) -> Soon[Credential | None]:
+        """Return the credential of that id."""
+        ...
+
+    def add(self, new: NewCredential, extra: object) -> Soon[Credential]:
+        """Add a credential; see `CredentialStore.add`."""
+        ...
+
+    def replace(self, old: Credential, new: Credential) -> Soon[Credential | None]:
+        """Store *new* if `old.version` still stands; see `CredentialStore.replace`."""
+        ...
+
+
+class Notifier(Protocol):
+    """What sends emails and text messages."""
+
+    def deliver(self, message: Message) -> None:
+        """Hand *message* over to a provider; return once it has been accepted.
+
+        Raises:
+            DeliveryFailed: ``permanent=True`` gives the message up; with this or any other exception otherwise, it is tried again later.
+        """
+        ...
+
+
+class AsyncNotifier(Protocol):
+    """`Notifier` for async code."""
+
+    def deliver(self, message: Message) -> Soon[None]:
+        """Hand *message* over to a provider; see `Notifier.deliver`."""
+        ...
+
+
+class AsyncHashingPlace(Protocol):
+    """A place in the gate, held while the flow charges and hashes."""
+
+    def hash(self, password: Secret) -> Soon[str]:
+        """Return a new hash of a normalised password."""
+        ...
+
+    def verify(self, stored: str | None, password: Secret) -> Soon[Verification]:
+        """Compare a normalised password with a stored hash; `None` costs the same and never matches (PW-15)."""
+        ...
+
+    def release(self) -> None:
+        """Give the place back; a hash that still runs in a thread keeps its own slot until it ends (F29)."""
+        ...
+
+
+class AsyncHashing(Protocol):
+    """Password hashing behind a bounded gate (PW-23)."""
+
+    def reserve(self) -> AsyncHashingPlace:
+        """Return a place in the gate.
+
+        Raises:
+            Busy: The gate and its queue are full; nothing has been counted.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """What time it is."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        ...
+
+
+class Entropy(Protocol):
+    """Where chance comes from."""
+
+    def token(self, size: int) -> bytes:
+        """Return *size* random bytes."""
+        ...
+
+    def below(self, bound: int) -> int:
+        """Return a uniform whole number of at least 0 and less than *bound*."""
+        ...
+
+
+class Pause(Protocol):
+    """How blocking code waits before it tries a lost commit again."""
+
+    def wait(self, seconds: float) -> None:
+        """Return after about that long."""
+        ...
+
+
+class AsyncPause(Protocol):
+    """How async code waits before it tries a lost commit again."""
+
+    def wait(self, seconds: float) -> Soon[None]:
+        """Return after about that long."""
+        ...
+
+
+Dispatch: TypeAlias = Callable[[datetime], None]
+"""Told, after a commit, that a message is due at that moment."""
+
+AsyncDispatch: TypeAlias = Callable[[datetime], Soon[None]]
+"""Told, after a commit, that a message is due at that moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the present moment, in UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemEntropy:
+    """The operating system's generator, and nothing else (KE-08)."""
+
+    def token(self, size: int) -> bytes:
+        """Return *size* random bytes."""
+        return secrets.token_bytes(size)
+
+    def below(self, bound: int) -> int:
+        """Return a uniform whole number of at least 0 and less than *bound*."""
+        return secrets.randbelow(bound)
+
+
+@dataclass(frozen=True, slots=True)
+class SleepingPause:
+    """Sleep in the calling thread."""
+
+    def wait(self, seconds: float) -> None:
+        """Return after that long."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncioPause:
+    """Sleep on the asyncio loop."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return after that long."""
+        import asyncio  # noqa: PLC0415  # 40 ms that a blocking host never pays
+
+        await asyncio.sleep(seconds)

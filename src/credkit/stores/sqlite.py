@@ -1,0 +1,370 @@
+"""Stores in one SQLite file, for hosts on one machine: safe for threads, processes and forks, durable at every commit.
+
+Each thread of each process has a connection of its own, in autocommit, so nothing here is ever part of a caller's
+transaction. A write begins with ``BEGIN IMMEDIATE``, so that it waits for its turn before it reads, and cannot fail half-way for
+having read too early. WAL lets readers go on meanwhile; ``synchronous=FULL`` because NORMAL forgets the last commits at
+a power loss, and a forgotten commit is a guess that was not counted (F7). Local file systems only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from credkit.credential import Credential, Mark, NewCredential, Registered, Standing
+from credkit.errors import IdentifierTaken, StoreError
+from credkit.framing import from_microseconds, microseconds
+from credkit.identifiers import Identifier, restore_identifier
+from credkit.lifting import OffloadedCredentials, OffloadedRecords, offload
+from credkit.ports import Committed, Record, Write
+
+__all__ = ["AsyncSqliteStores", "OnAdd", "SqliteCredentials", "SqliteRecords", "SqliteStores"]
+
+OnAdd = Callable[[sqlite3.Connection, Credential, object], Sequence[str] | None]
+"""Called inside `add`'s transaction with the new credential and the host's *extra*; may insert the host's own rows and
+return the accounts that the credential serves. Whatever it raises undoes the whole `add`."""
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS credkit_record (
+    key TEXT NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    expires_at INTEGER NOT NULL,
+    due_at INTEGER
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS credkit_record_due ON credkit_record (kind, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS credkit_record_expiry ON credkit_record (expires_at);
+CREATE TABLE IF NOT EXISTS credkit_credential (
+    id TEXT NOT NULL PRIMARY KEY,
+    version TEXT NOT NULL,
+    generation TEXT NOT NULL,
+    password_hash TEXT,
+    preferred_kind TEXT,
+    preferred_canonical TEXT,
+    session_epoch INTEGER NOT NULL,
+    locale TEXT,
+    disabled INTEGER NOT NULL,
+    accounts TEXT NOT NULL,
+    marks TEXT NOT NULL,
+    added_by TEXT NOT NULL UNIQUE
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS credkit_identifier (
+    kind TEXT NOT NULL,
+    canonical TEXT NOT NULL COLLATE BINARY,
+    credential_id TEXT NOT NULL REFERENCES credkit_credential (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    entered TEXT NOT NULL,
+    standing TEXT NOT NULL,
+    verified_at INTEGER,
+    PRIMARY KEY (kind, canonical)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS credkit_identifier_credential ON credkit_identifier (credential_id);
+"""
+
+_KEYS_AT_ONCE: Final = 500
+"""Placeholders in one statement; SQLite allows 999 in its older builds."""
+
+
+class _Held:
+    """A connection with the process that opened it. It closes with its thread, but only where it was opened."""
+
+    def __init__(self, path: str, timeout: float, inherited: _Held | None) -> None:
+        self.pid = os.getpid()
+        # A forked child keeps the parent's connection untouched: closing it would drop the parent's locks.
+        self._inherited = inherited
+        # The interpreter may collect a thread's connection in another thread; it is never used by two.
+        self.connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+        self.connection.execute("PRAGMA synchronous=FULL")
+        self.connection.execute("PRAGMA foreign_keys=ON")
+
+    def __del__(self) -> None:
+        if self.pid == os.getpid():
+            self.connection.close()
+
+
+class _Connections:
+    """One connection for each thread of each process; a child after a fork opens its own, as SQLite demands."""
+
+    def __init__(self, path: str | Path, timeout: timedelta) -> None:
+        self._path = str(path)
+        self._timeout = timeout.total_seconds()
+        self._local = threading.local()
+
+    def get(self) -> sqlite3.Connection:
+        """Return the connection of this thread and process."""
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is None or held.pid != os.getpid():
+            held = _Held(self._path, self._timeout, held)
+            self._local.held = held
+        return held.connection
+
+    @contextmanager
+    def reading(self) -> Generator[sqlite3.Connection, None, None]:
+        """Give a connection whose reads all see one instant."""
+        with _trouble(), _transaction(self.get(), "BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Generator[sqlite3.Connection, None, None]:
+        """Give a connection that nobody else writes beside; commit at the end, or undo everything."""
+        with _trouble(), _transaction(self.get(), "BEGIN IMMEDIATE") as connection:
+            yield connection
+
+
+@contextmanager
+def _trouble() -> Generator[None, None, None]:
+    try:
+        yield
+    except sqlite3.Error as failure:
+        raise StoreError("SQLite failed; see the cause") from failure
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Generator[sqlite3.Connection, None, None]:
+    connection.execute(begin)
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+class SqliteRecords:
+    """A record store in a SQLite file."""
+
+    def __init__(self, connections: _Connections) -> None:
+        self._connections = connections
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, Record]:
+        """See `RecordStore.load`."""
+        with self._connections.reading() as connection:
+            return _select(connection, keys)
+
+    def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
+        """See `RecordStore.commit`."""
+        expected = {**checks, **{write.key: write.expected_version for write in writes}}
+        with self._connections.writing() as connection:
+            current = _select(connection, list(expected))
+            if any((current[key].version if key in current else 0) != version for key, version in expected.items()):
+                return Committed(done=False, current=current)
+            for write in writes:
+                _write(connection, write)
+        return Committed(done=True, current={})
+
+    def due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:
+        """See `RecordStore.due`."""
+        query = "SELECT * FROM credkit_record WHERE kind = ? AND due_at <= ? ORDER BY due_at LIMIT ?"
+        with self._connections.reading() as connection:
+            return [_record(row) for row in connection.execute(query, (kind, microseconds(now), limit))]
+
+    def purge(self, now: datetime, limit: int) -> int:
+        """See `RecordStore.purge`."""
+        query = "DELETE FROM credkit_record WHERE key IN (SELECT key FROM credkit_record WHERE expires_at <= ? LIMIT ?)"
+        with self._connections.writing() as connection:
+            return connection.execute(query, (microseconds(now), limit)).rowcount
+
+
+def _select(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Record]:
+    found: dict[str, Record] = {}
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        some = keys[start : start + _KEYS_AT_ONCE]
+        query = f"SELECT * FROM credkit_record WHERE key IN ({', '.join('?' * len(some))})"  # noqa: S608  # question marks only
+        found.update((row[0], _record(row)) for row in connection.execute(query, tuple(some)))
+    return found
+
+
+def _record(row: tuple[str, str, int, bytes, int, int | None]) -> Record:
+    key, kind, version, payload, expires_at, due_at = row
+    due = None if due_at is None else from_microseconds(due_at)
+    return Record(key=key, kind=kind, version=version, payload=payload, expires_at=from_microseconds(expires_at), due_at=due)
+
+
+def _write(connection: sqlite3.Connection, write: Write) -> None:
+    record = write.record
+    if record is None:
+        connection.execute("DELETE FROM credkit_record WHERE key = ?", (write.key,))
+        return
+    due_at = None if record.due_at is None else microseconds(record.due_at)
+    connection.execute(
+        "INSERT OR REPLACE INTO credkit_record VALUES (?, ?, ?, ?, ?, ?)",
+        (record.key, record.kind, record.version, record.payload, microseconds(record.expires_at), due_at),
+    )
+
+
+class SqliteCredentials:
+    """A credential store in a SQLite file. Without *on_add* a new credential serves one account, of its own id."""
+
+    def __init__(self, connections: _Connections, on_add: OnAdd | None) -> None:
+        self._connections = connections
+        self._on_add = on_add
+
+    def find(self, identifier: Identifier) -> Credential | None:
+        """See `CredentialStore.find`."""
+        query = "SELECT credential_id FROM credkit_identifier WHERE kind = ? AND canonical = ?"
+        with self._connections.reading() as connection:
+            row = connection.execute(query, (identifier.kind, identifier.canonical)).fetchone()
+            return None if row is None else _credential(connection, row[0])
+
+    def get(self, credential_id: str) -> Credential | None:
+        """See `CredentialStore.get`."""
+        with self._connections.reading() as connection:
+            return _credential(connection, credential_id)
+
+    def add(self, new: NewCredential, extra: object) -> Credential:
+        """See `CredentialStore.add`; *extra* goes to the `OnAdd` callable."""
+        with self._connections.writing() as connection:
+            earlier = connection.execute("SELECT id FROM credkit_credential WHERE added_by = ?", (new.change_id,)).fetchone()
+            added = None if earlier is None else _credential(connection, earlier[0])
+            return added or self._insert(connection, new, extra)
+
+    def _insert(self, connection: sqlite3.Connection, new: NewCredential, extra: object) -> Credential:
+        credential_id = secrets.token_hex(16)
+        credential = Credential(
+            id=credential_id,
+            identifiers=new.identifiers,
+            password_hash=new.password_hash,
+            preferred=new.preferred,
+            accounts=(credential_id,),
+            session_epoch=0,
+            generation=new.generation,
+            marks=new.marks,
+            locale=new.locale,
+            version=secrets.token_hex(8),
+        )
+        placeholders = ", ".join("?" * 12)
+        connection.execute(
+            f"INSERT INTO credkit_credential VALUES ({placeholders})",  # noqa: S608  # question marks only
+            (credential_id, *_columns(credential), new.change_id),
+        )
+        _put_identifiers(connection, credential)
+        accounts = None if self._on_add is None else self._on_add(connection, credential, extra)
+        if accounts is None:
+            return credential
+        connection.execute("UPDATE credkit_credential SET accounts = ? WHERE id = ?", (json.dumps(list(accounts)), credential_id))
+        return replace(credential, accounts=tuple(accounts))
+
+    def replace(self, old: Credential, new: Credential) -> Credential | None:
+        """See `CredentialStore.replace`."""
+        stored = replace(new, id=old.id, version=secrets.token_hex(8))
+        names = "version, generation, password_hash, preferred_kind, preferred_canonical, session_epoch, locale, disabled, accounts, marks"
+        query = f"UPDATE credkit_credential SET ({names}) = ({', '.join('?' * 10)}) WHERE id = ? AND version = ?"  # noqa: S608  # fixed names
+        with self._connections.writing() as connection:
+            if connection.execute(query, (*_columns(stored), old.id, old.version)).rowcount == 0:
+                return None
+            if new.identifiers != old.identifiers:
+                _put_identifiers(connection, stored)
+        return stored
+
+
+def _columns(credential: Credential) -> tuple[str | int | None, ...]:
+    preferred = credential.preferred
+    return (
+        credential.version,
+        credential.generation,
+        credential.password_hash,
+        None if preferred is None else preferred.kind,
+        None if preferred is None else preferred.canonical,
+        credential.session_epoch,
+        credential.locale,
+        int(credential.disabled),
+        json.dumps(list(credential.accounts)),
+        json.dumps([[mark.change_id, microseconds(mark.at)] for mark in credential.marks]),
+    )
+
+
+def _put_identifiers(connection: sqlite3.Connection, credential: Credential) -> None:
+    connection.execute("DELETE FROM credkit_identifier WHERE credential_id = ?", (credential.id,))
+    for place, entry in enumerate(credential.identifiers):
+        verified_at = None if entry.verified_at is None else microseconds(entry.verified_at)
+        named = entry.identifier
+        row = (named.kind, named.canonical, credential.id, place, named.entered, str(entry.standing), verified_at)
+        try:
+            connection.execute("INSERT INTO credkit_identifier VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        except sqlite3.IntegrityError:
+            raise IdentifierTaken from None
+
+
+def _credential(connection: sqlite3.Connection, credential_id: str) -> Credential | None:
+    row = connection.execute("SELECT * FROM credkit_credential WHERE id = ?", (credential_id,)).fetchone()
+    if row is None:
+        return None
+    _, version, generation, password_hash, preferred_kind, preferred, epoch, locale, disabled, accounts, marks, _ = row
+    query = "SELECT kind, entered, canonical, standing, verified_at FROM credkit_identifier WHERE credential_id = ? ORDER BY place"
+    entries = tuple(_registered(entry) for entry in connection.execute(query, (credential_id,)))
+    chosen = (entry.identifier for entry in entries if (entry.identifier.kind, entry.identifier.canonical) == (preferred_kind, preferred))
+    return Credential(
+        id=credential_id,
+        identifiers=entries,
+        password_hash=password_hash,
+        preferred=next(chosen, None),
+        accounts=tuple(json.loads(accounts)),
+        session_epoch=epoch,
+        generation=generation,
+        marks=tuple(Mark(change_id=change_id, at=from_microseconds(at)) for change_id, at in json.loads(marks)),
+        locale=locale,
+        disabled=bool(disabled),
+        version=version,
+    )
+
+
+def _registered(row: tuple[str, str, str, str, int | None]) -> Registered:
+    kind, entered, canonical, standing, verified_at = row
+    at = None if verified_at is None else from_microseconds(verified_at)
+    return Registered(identifier=restore_identifier(kind, entered, canonical), standing=Standing(standing), verified_at=at)
+
+
+class SqliteStores:
+    """Both stores in one SQLite file.
+
+    Opening nothing until first use, it may be built once per process, also before a fork. If the host writes to SQLite
+    too, it needs a file of its own: one file has one writer at a time, and a request that holds it would wait for itself.
+    """
+
+    def __init__(self, path: str | Path, *, timeout: timedelta = timedelta(seconds=10), on_add: OnAdd | None = None) -> None:
+        """Name the file, how long a write may wait for its turn, and what else `add` inserts."""
+        self._connections = _Connections(path, timeout)
+        self.records = SqliteRecords(self._connections)
+        self.credentials = SqliteCredentials(self._connections, on_add)
+
+    def create(self) -> SqliteStores:
+        """Create the tables that are missing, and return the stores.
+
+        Raises:
+            StoreError: The file cannot be used.
+        """
+        with _trouble():
+            connection = self._connections.get()
+            connection.execute("PRAGMA journal_mode=WAL")  # kept in the file, so once is enough
+            connection.executescript(_SCHEMA)
+        return self
+
+
+class AsyncSqliteStores:
+    """Both stores in one SQLite file, for asyncio code: each call runs in a thread."""
+
+    def __init__(self, path: str | Path, *, timeout: timedelta = timedelta(seconds=10), on_add: OnAdd | None = None) -> None:
+        """Name the file, how long a write may wait for its turn, and what else `add` inserts."""
+        self.blocking = SqliteStores(path, timeout=timeout, on_add=on_add)
+        self.records = OffloadedRecords(self.blocking.records)
+        self.credentials = OffloadedCredentials(self.blocking.credentials)
+
+    async def create(self) -> AsyncSqliteStores:
+        """Create the tables that are missing, and return the stores.
+
+        Raises:
+            StoreError: The file cannot be used.
+        """
+        await offload(self.blocking.create)
+        return self

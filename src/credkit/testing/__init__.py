@@ -1,0 +1,26 @@
+"""What a host's own test suite imports: kits that answer at once, fakes that can be steered, and the explorer of orders."""
+
+from credkit.testing.explore import CRASHED, BadSchedule, Fault, Report, Shared, World, explore
+from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, InstantHashing, NoPause, SeededEntropy
+from credkit.testing.kits import AsyncTestWorld, TestWorld, async_kit_for_tests, cheap_hasher, kit_for_tests
+
+__all__ = [
+    "CRASHED",
+    "AsyncInbox",
+    "AsyncTestWorld",
+    "BadSchedule",
+    "Fault",
+    "FrozenClock",
+    "Inbox",
+    "InstantHashing",
+    "NoPause",
+    "Report",
+    "SeededEntropy",
+    "Shared",
+    "TestWorld",
+    "World",
+    "async_kit_for_tests",
+    "cheap_hasher",
+    "explore",
+    "kit_for_tests",
+]

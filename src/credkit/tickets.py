@@ -1,0 +1,160 @@
+"""What the browser holds between two steps: a ticket before the code is typed, a grant after. Values with a secret inside.
+
+Their text (`id.secret`) is the only thing that proves anything; it leaves by `.text`, `.public()` and `.cookie()` only.
+It belongs in a cookie of its own or in an app's memory, never in a session row, a URL or a log.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Protocol, TypeAlias
+
+from credkit.framing import frame
+from credkit.secret import Secret
+
+__all__ = ["Grant", "GrantInput", "Purpose", "Ticket", "TicketInput", "Token", "encode_bytes", "secret_digest"]
+
+
+class Purpose(StrEnum):
+    """What a code, ticket or grant is for; it is worth nothing in any other journey (REQ-D4b)."""
+
+    SIGN_UP = "sign_up"
+    PASSWORD_RESET = "password_reset"
+
+
+_COOKIES: Final = {Purpose.SIGN_UP: "credkit-sign-up", Purpose.PASSWORD_RESET: "credkit-reset"}
+
+_TOKEN: Final = re.compile(r"([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})")
+
+
+def encode_bytes(data: bytes) -> str:
+    """Return *data* as URL-safe base64 without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def secret_digest(purpose: Purpose, token_id: str, secret: Secret) -> bytes:
+    """Return what is stored of a ticket's secret: SHA-256 suffices for 256 random bits (ASVS 6.5.2)."""
+    return hashlib.sha256(frame("ticket", purpose, token_id, secret.reveal())).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The two halves of a ticket's or grant's text: a 128-bit id to look up, a 256-bit secret to compare (OT-17)."""
+
+    id: str
+    secret: Secret
+
+    @classmethod
+    def parse(cls, text: object) -> Token | None:
+        """Return the halves of *text*, or `None` if it cannot be a token, whatever it is (REQ-D4c)."""
+        match = _TOKEN.fullmatch(text) if isinstance(text, str) and len(text) == 66 else None
+        return match and cls(match[1], Secret(match[2]))
+
+    @property
+    def text(self) -> str:
+        """The whole text, secret included."""
+        return f"{self.id}.{self.secret.reveal()}"
+
+
+class _Held(Protocol):
+    @property
+    def purpose(self) -> Purpose: ...
+    @property
+    def secret_text(self) -> Secret: ...
+    @property
+    def begun_at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def insecure(self) -> bool: ...
+
+
+def _cookie(held: _Held) -> dict[str, Any]:
+    name = _COOKIES[held.purpose]
+    return {
+        "key": name if held.insecure else f"__Host-{name}",
+        "value": held.secret_text.reveal(),
+        "max_age": max(0, int((held.expires_at - held.begun_at).total_seconds())),
+        "path": "/",
+        "secure": not held.insecure,
+        "httponly": True,
+        "samesite": "lax",
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """An unfinished journey, as its browser holds it. The same for known and unknown identifiers (RS-01)."""
+
+    purpose: Purpose
+    secret_text: Secret = field(repr=False)
+    begun_at: datetime
+    expires_at: datetime
+    """When the newest code ends."""
+    resend_at: datetime
+    """From when `resend` is allowed."""
+    label: str
+    """A few characters shown on the page and in the message, to tell two messages apart (NO-15)."""
+    masked: str
+    """What was typed, masked (ID-22); never the address sent to."""
+    tries_left: int
+    insecure: bool = field(default=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The ticket's text, with its secret."""
+        return self.secret_text.reveal()
+
+    def public(self) -> dict[str, Any]:
+        """Return everything a mobile client needs, ready for JSON, secret included."""
+        return {
+            "ticket": self.text,
+            "expires_at": self.expires_at.isoformat(),
+            "resend_at": self.resend_at.isoformat(),
+            "label": self.label,
+            "masked": self.masked,
+            "tries_left": self.tries_left,
+        }
+
+    def cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments that Django's, Starlette's and Werkzeug's ``set_cookie`` share."""
+        return _cookie(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a right code yields and the next step demands; it does one thing, once (RS-08)."""
+
+    purpose: Purpose
+    secret_text: Secret = field(repr=False)
+    begun_at: datetime
+    expires_at: datetime
+    insecure: bool = field(default=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The grant's text, with its secret."""
+        return self.secret_text.reveal()
+
+    def public(self) -> dict[str, Any]:
+        """Return everything a mobile client needs, ready for JSON, secret included."""
+        return {"grant": self.text, "expires_at": self.expires_at.isoformat()}
+
+    def cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments that Django's, Starlette's and Werkzeug's ``set_cookie`` share.
+
+        It has the ticket's name, so that setting it ends the ticket's cookie.
+        """
+        return _cookie(self)
+
+
+TicketInput: TypeAlias = Ticket | str
+"""A ticket, or its text."""
+
+GrantInput: TypeAlias = Grant | str
+"""A grant, or its text."""
