@@ -1,12 +1,14 @@
 """Rolling limits as values: how much of a limit is used, and what one more use leaves behind. No store, no clock.
 
-A window is kept as at most 25 buckets of a 24th of its length, so that a record has constant size. A bucket leaves
-only when its *end* is older than the window: a count may be kept up to a 24th too long, and is never lost early (F16).
+A window is kept in buckets of a 24th of its length. A bucket stops counting only when its *end* is older than the window, so
+a use may count up to a 24th too long and never too short. What no longer counts is not thrown away by the clock, as one
+worker's wrong clock could empty every count: the newest 50 buckets are kept, which is two windows, so a record has
+constant size all the same (F16).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,9 +16,13 @@ from credkit.errors import ConfigurationError
 from credkit.framing import from_microseconds, microseconds
 from credkit.payloads import Json, UnreadableRecord, from_payload, to_payload
 
-__all__ = ["BUCKETS", "Limit", "Tally"]
+__all__ = ["BUCKETS", "KEPT", "Limit", "Tally"]
 
 BUCKETS: Final = 24
+
+KEPT: Final = 2 * (BUCKETS + 1)
+"""A window touches at most 25 buckets. While all clocks agree, twice as many are never all needed; beside a window that a
+clock running ahead has filled, the true one is still there."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -88,19 +94,19 @@ class Limit:
     def charge(self, tally: Tally, now: datetime) -> Tally:
         """Return *tally* with one more use at *now*.
 
-        A clock that has gone back does not open an older bucket: the use lands in the newest there is.
+        A clock that has gone back does not open an older bucket, which would end too early: the use lands in the newest there is.
         """
-        newest = max(microseconds(now) // self._width, max((number for number, _ in tally.buckets), default=0))
-        counts = {number: count for number, count in tally.buckets if self._counts(number, now)}
+        counts = dict(tally.buckets)
+        newest = max(microseconds(now) // self._width, *counts, 0)
         counts[newest] = counts.get(newest, 0) + 1
         last_at = now if tally.last_at is None else max(now, tally.last_at)
-        return Tally(buckets=tuple(sorted(counts.items())), last_at=last_at, carried=tally.carried)
+        return replace(tally, buckets=tuple(sorted(counts.items())[-KEPT:]), last_at=last_at)
 
     def refund(self, tally: Tally, charged: Tally) -> Tally:
         """Return *tally* without the one use that made *charged*: its newest bucket holds it (F9)."""
         newest = charged.buckets[-1][0]
         counts = [(number, count - 1 if number == newest else count) for number, count in tally.buckets]
-        return Tally(buckets=tuple((n, c) for n, c in counts if c > 0), last_at=tally.last_at, carried=tally.carried)
+        return replace(tally, buckets=tuple((n, c) for n, c in counts if c > 0))
 
     def retry_after(self, tallies: tuple[Tally, ...], now: datetime) -> timedelta:
         """Return how long until one more use has room, if nobody uses any meanwhile."""

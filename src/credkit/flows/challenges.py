@@ -251,7 +251,8 @@ class Challenges:
 
     def _not_too_soon(self, begins: Meter, due_at: datetime) -> datetime:
         """Defer a message that follows another of the same kind too closely; never drop it (F12, host review B12)."""
-        return due_at if begins.last_at is None else max(due_at, begins.last_at + self._pause(0))
+        # Not after a pause from now, whatever another worker's clock has said.
+        return due_at if begins.last_at is None else max(due_at, min(begins.last_at, due_at) + self._pause(0))
 
     def _begin_limits(self, challenge: Challenge, context: Context) -> list[tuple[Limit, Subject]]:
         typed = Subject.identifier(challenge.identifier, what=f"begin:{self.purpose}")

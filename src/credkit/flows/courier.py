@@ -161,13 +161,13 @@ class AsyncCourier:
         if binding is None or (challenge.binding is not None and challenge.binding != binding):
             transaction.delete(record.key)
             return _Outcome.DROPPED
+        bound = replace(challenge, binding=binding)
+        code = code_of(bound, shell.codes, site=shell.site.id, record_key=stored.key)
         if item.attempts == 0 and not await self._may_send(transaction, binding, now):
             transaction.delete(record.key)
             return _Outcome.DROPPED
-        bound = replace(challenge, binding=binding)
         transaction.put(key=stored.key, kind=stored.kind, payload=bound.to_payload(), expires_at=stored.expires_at)
         leased = self._lease(transaction, record, item, now)
-        code = code_of(bound, shell.codes, site=shell.site.id, record_key=stored.key)
         message = Message(
             id=item.id,
             kind=_CODE_KINDS[challenge.purpose],

@@ -36,6 +36,8 @@ class Meter:
     kind: str
     keys: tuple[str, ...]
     tallies: tuple[Tally, ...]
+    kept_until: datetime | None
+    """When the record that is written may be forgotten, as it is now."""
 
     def full(self, now: datetime) -> bool:
         """Return whether one more use would be too many."""
@@ -58,7 +60,9 @@ class Meter:
     def charge(self, transaction: Transaction, now: datetime) -> Charge:
         """Count one use. A full meter is written again as it is: the same traffic, and no count past the limit."""
         tally = self.tallies[0] if self.full(now) else self.limit.charge(self.tallies[0], now)
-        transaction.put(key=self.keys[0], kind=self.kind, payload=tally.to_payload(), expires_at=now + self.limit.memory)
+        # Never sooner than another worker, whose clock may differ, has asked for.
+        expires_at = max(now + self.limit.memory, self.kept_until or now)
+        transaction.put(key=self.keys[0], kind=self.kind, payload=tally.to_payload(), expires_at=expires_at)
         return Charge(self.limit, self.keys[0], tally)
 
 
@@ -70,7 +74,7 @@ async def load_meters(shell: Shell, transaction: Transaction, wanted: Sequence[t
     for limit, keys in names:
         records = await transaction.load(*keys)
         tallies = tuple(Tally() if record is None else Tally.from_payload(record.payload) for record in records)
-        meters.append(Meter(limit, shell.kind("budget"), keys, tallies))
+        meters.append(Meter(limit, shell.kind("budget"), keys, tallies, None if records[0] is None else records[0].expires_at))
     return tuple(meters)
 
 

@@ -5,16 +5,17 @@ It shares the budget of sign-in: a stolen session is no better place to guess at
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from credkit.context import Context, Session
 from credkit.credential import Credential
-from credkit.errors import Finding, PasswordRefused, Reason, Refused
+from credkit.errors import Finding, InvalidIdentifier, PasswordRefused, Reason, Refused
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
 from credkit.flows.metering import Charge, load_meters, refund
 from credkit.flows.passwords import judge_password, site_words
-from credkit.flows.shell import Shell, Subject
+from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.sign_in import held_by
 from credkit.flows.transaction import Transaction
 from credkit.identifiers import Identifier
@@ -60,9 +61,17 @@ class AsyncPasswordChange:
         finally:
             place.release()
 
-    async def findings(self, password: PasswordInput, *, identifiers: Sequence[Identifier] = ()) -> tuple[Finding, ...]:
-        """Return what is wrong with a proposed password, for a form that judges while one types; store nothing."""
-        return self._shell.policy.password.findings(password, identifiers=identifiers, words=site_words(self._shell))
+    async def findings(self, password: PasswordInput, *, identifiers: Sequence[IdentifierInput] = ()) -> tuple[Finding, ...]:
+        """Return what is wrong with a proposed password, for a form that judges while one types; count and store nothing.
+
+        Of *identifiers* those that are not complete yet are passed over.
+        """
+        return self._shell.policy.password.findings(password, identifiers=list(self._complete(identifiers)), words=site_words(self._shell))
+
+    def _complete(self, typed: Sequence[IdentifierInput]) -> Iterator[Identifier]:
+        for text in typed:
+            with suppress(InvalidIdentifier):
+                yield self._shell.parse(text, Context.none())
 
     async def _who(self, who: Session) -> Credential:
         credential = await held_by(self._shell, who)
@@ -117,3 +126,10 @@ class PasswordChange:
             Busy: Too many passwords are being hashed; nothing was counted.
         """
         return finish(self._flow.change(who, current, new, context=context))
+
+    def findings(self, password: PasswordInput, *, identifiers: Sequence[IdentifierInput] = ()) -> tuple[Finding, ...]:
+        """Return what is wrong with a proposed password, for a form that judges while one types; count and store nothing.
+
+        Of *identifiers* those that are not complete yet are passed over.
+        """
+        return finish(self._flow.findings(password, identifiers=identifiers))
