@@ -1,25 +1,28 @@
-"""Worlds for the explorer: prepared states, flows on shared state with chance of their own, and what must hold at the end."""
+"""States that explored flows start from, built with the real flows, and what every end of a schedule must keep."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from credkit.context import Context, Session
 from credkit.credential import Credential
 from credkit.errors import CredkitError, Refused
 from credkit.flows.challenges import CHALLENGE
 from credkit.flows.courier import AsyncCourier
+from credkit.flows.password_change import AsyncPasswordChange
 from credkit.flows.password_reset import AsyncPasswordReset
 from credkit.flows.shell import Shell
+from credkit.flows.sign_in import AsyncSignIn
 from credkit.flows.sign_up import AsyncSignUp
-from credkit.messages import Message, MessageKind
+from credkit.messages import MessageKind
 from credkit.otp import Challenge
 from credkit.policy import Limits, Policy
 from credkit.stores.memory import MemoryStores
-from credkit.testing import CRASHED, Fault, InstantHashing, SeededEntropy, Shared, World
+from credkit.testing import CRASHED, InstantHashing, Ports, SeededEntropy, Shared, World, explore
+from credkit.testing.explore import Flow
 from credkit.testing.fakes import START
 from credkit.testing.kits import keys_for_tests, site_for_tests
 
@@ -27,21 +30,26 @@ ADA = "ada@example.com"
 OLD, NEW, OTHER = "nine grey herons wade", "four loud kettles sing", "six brown otters swim"
 CONTEXT = Context.none()
 
+Journey: TypeAlias = Callable[[Shell], Coroutine[Any, Any, Any]]
+"""One call of a journey, over whatever shell it is given."""
+
+Check: TypeAlias = Callable[[Shared, Sequence[Any]], None]
+
 
 async def nowhere(due_at: object) -> None:
     """Leave delivery to the courier flows of a world."""
 
 
-def shell_on(shared: Shared, seed: str, policy: Policy | None = None) -> Shell:
+def shell_on(ports: Ports, seed: str, policy: Policy | None = None) -> Shell:
     """Return what one flow stands on: shared state, and chance of its own that repeats."""
     return Shell(
-        records=shared,
-        credentials=shared,
-        notifier=shared,
+        records=ports,
+        credentials=ports,
+        notifier=ports,
         hashing=InstantHashing(SeededEntropy(seed + "/hash"), []),
         dispatch=nowhere,
-        pause=shared,
-        clock=shared,
+        pause=ports,
+        clock=ports,
         entropy=SeededEntropy(seed),
         codes=keys_for_tests(),
         index=keys_for_tests(),
@@ -52,21 +60,15 @@ def shell_on(shared: Shared, seed: str, policy: Policy | None = None) -> Shell:
     )
 
 
-def run(flow: Coroutine[Any, Any, Any]) -> Any:
-    """Run one flow on shared state alone, from start to end."""
-    answer = None
-    while True:
-        try:
-            flow.send(answer)
-        except StopIteration as done:
-            return done.value
-        answer = Fault.NONE
+def on(journey: Journey, seed: str, policy: Policy | None = None) -> Flow[Any]:
+    """Return *journey* as a flow with chance from *seed*."""
+    return lambda ports: journey(shell_on(ports, seed, policy))
 
 
-def run_or_refusal(flow: Coroutine[Any, Any, Any]) -> Any:
-    """Run one flow alone; return the refusal it raises, if it does."""
+def alone(shared: Shared, journey: Journey, seed: str, policy: Policy | None = None) -> Any:
+    """Run one call by itself; return its result, or the refusal it raised."""
     try:
-        return run(flow)
+        return shared.run(on(journey, seed, policy))
     except Refused as refused:
         return refused
 
@@ -81,11 +83,10 @@ class Prepared:
     ticket: str = ""
     code: str = ""
     grant: str = ""
-    sent: tuple[Message, ...] = ()
 
     def shared(self) -> Shared:
         """Return a fresh copy of the state."""
-        return Shared(self.stores.copy(SeededEntropy("store")), START)
+        return Shared(self.stores, START).copy()
 
     @property
     def session(self) -> Session:
@@ -93,41 +94,46 @@ class Prepared:
         return Session(credential_id=self.credential.id, session_epoch=self.credential.session_epoch)
 
 
+# States ----------------------------------------------------------------------------------------------------------------
+
+
 def signed_up(policy: Policy | None = None, password: str = OLD) -> Prepared:
     """Somebody has a sign-in."""
-    stores = MemoryStores(SeededEntropy("prepared"))
-    shared = Shared(stores, START)
-    shell = shell_on(shared, "sign-up", policy)
-    flow = AsyncSignUp(shell)
-    ticket = run(flow.begin(ADA, context=CONTEXT))
-    run(AsyncCourier(shell).run_due())
-    code = shared.sent[-1].code
-    assert code is not None
-    grant = run(flow.verify(ticket, code.reveal(), context=CONTEXT))
-    credential = run(flow.complete(grant, password, context=CONTEXT))
-    return Prepared(stores=stores, policy=shell.policy, credential=credential)
+    shared = Shared(MemoryStores(SeededEntropy("prepared")), START)
+    ticket = alone(shared, lambda shell: AsyncSignUp(shell).begin(ADA, context=CONTEXT), "begin", policy)
+    code = delivered_code(shared, policy)
+    grant = alone(shared, lambda shell: AsyncSignUp(shell).verify(ticket, code, context=CONTEXT), "verify", policy)
+    credential = alone(shared, lambda shell: AsyncSignUp(shell).complete(grant, password, context=CONTEXT), "complete", policy)
+    return Prepared(stores=shared.stores, policy=policy or Policy(), credential=credential)
 
 
 def reset_begun(policy: Policy | None = None, *, delivered: bool = True) -> Prepared:
     """They have asked for a reset; the code is delivered, or still waits for the courier."""
     prepared = signed_up(policy)
     shared = Shared(prepared.stores, START)
-    shell = shell_on(shared, "begin", policy)
-    ticket = run(AsyncPasswordReset(shell).begin(ADA, context=CONTEXT))
-    if not delivered:
-        return replace(prepared, ticket=ticket.text)
-    run(AsyncCourier(shell).run_due())
-    code = shared.sent[-1].code
-    assert code is not None
-    return replace(prepared, ticket=ticket.text, code=code.reveal())
+    ticket = alone(shared, lambda shell: AsyncPasswordReset(shell).begin(ADA, context=CONTEXT), "begin reset", policy)
+    return replace(prepared, ticket=ticket.text, code=delivered_code(shared, policy) if delivered else "")
 
 
 def reset_verified(policy: Policy | None = None) -> Prepared:
     """They have typed the right code."""
     prepared = reset_begun(policy)
-    shell = shell_on(Shared(prepared.stores, START), "verify", policy)
-    grant = run(AsyncPasswordReset(shell).verify(prepared.ticket, prepared.code, context=CONTEXT))
+    grant = alone(Shared(prepared.stores, START), verify(prepared, prepared.code), "verify reset", policy)
     return replace(prepared, grant=grant.text)
+
+
+def begun_again(prepared: Prepared) -> Prepared:
+    """They ask for a second reset while the first is under way; the code is delivered. Changes the prepared stores."""
+    shared = Shared(prepared.stores, START + prepared.policy.otp.resend_pauses[0])
+    ticket = alone(shared, lambda shell: AsyncPasswordReset(shell).begin(ADA, context=CONTEXT), "begin again", prepared.policy)
+    return replace(prepared, ticket=ticket.text, code=delivered_code(shared, prepared.policy))
+
+
+def delivered_code(shared: Shared, policy: Policy | None = None) -> str:
+    """Let the courier run, and return the newest code that was sent."""
+    alone(shared, courier(), "courier", policy)
+    codes = [message.code for message in shared.sent if message.code is not None]
+    return codes[-1].reveal()
 
 
 def few_tries(comparisons: int) -> Policy:
@@ -142,17 +148,54 @@ def few_failures(**counts: int) -> Policy:
     return Policy(limits=replace(limits, **{name: replace(getattr(limits, name), count=count) for name, count in counts.items()}))
 
 
-def world(
-    prepared: Prepared, flows: Callable[[Callable[[str], Shell]], Sequence[Coroutine[Any, Any, Any]]], check: Callable[[Shared, Sequence[Any]], None]
-) -> Callable[[], World]:
-    """Return a builder of worlds: *flows* is given a maker of shells, one for each flow."""
+# Calls -----------------------------------------------------------------------------------------------------------------
 
-    def build() -> World:
-        shared = prepared.shared()
-        tasks = flows(lambda seed: shell_on(shared, seed, prepared.policy))
-        return World(shared=shared, tasks=tasks, check=lambda results: check(shared, results))
 
-    return build
+def verify(prepared: Prepared, code: str) -> Journey:
+    """Type a code on the prepared ticket."""
+    return lambda shell: AsyncPasswordReset(shell).verify(prepared.ticket, code, context=CONTEXT)
+
+
+def resend(prepared: Prepared) -> Journey:
+    """Ask for the code again."""
+    return lambda shell: AsyncPasswordReset(shell).resend(prepared.ticket, context=CONTEXT)
+
+
+def complete(prepared: Prepared, password: str) -> Journey:
+    """Set a new password with the prepared grant."""
+    return lambda shell: AsyncPasswordReset(shell).complete(prepared.grant, password, context=CONTEXT)
+
+
+def change(prepared: Prepared, password: str) -> Journey:
+    """Change the password while signed in."""
+    return lambda shell: AsyncPasswordChange(shell).change(prepared.session, OLD, password, context=CONTEXT)
+
+
+def sign_in(password: str) -> Journey:
+    """Sign in."""
+    return lambda shell: AsyncSignIn(shell).with_password(ADA, password, context=CONTEXT)
+
+
+def courier() -> Journey:
+    """Deliver what is due."""
+    return lambda shell: AsyncCourier(shell).run_due()
+
+
+# Exploring -------------------------------------------------------------------------------------------------------------
+
+
+def explore_journeys(prepared: Prepared, journeys: Sequence[Journey], check: Check, *, faults: int, **span: float) -> None:
+    """Drive the calls through every order, *span* passing as a step of its own, and print what was covered."""
+    flows = [on(journey, f"flow-{number}", prepared.policy) for number, journey in enumerate(journeys)]
+    if span:
+        flows.append(lambda ports: ports.advance(timedelta(**span)))
+
+    def check_all(shared: Shared, results: Sequence[Any]) -> None:
+        only_documented(results)
+        check(shared, results[: len(journeys)])
+
+    report = explore(World(shared=prepared.shared(), flows=flows, check=check_all), faults=faults)
+    print(f"\n{len(journeys)} calls{', time passing' if span else ''}, {faults} faults: {report}")
 
 
 def only_documented(results: Sequence[Any]) -> None:
@@ -169,19 +212,39 @@ def challenge_of(shared: Shared, ticket: str) -> Challenge:
 
 def deliver_everything(shared: Shared, policy: Policy) -> None:
     """Let couriers run until nothing is left to do, over every lease, wait and fence."""
-    courier = AsyncCourier(shell_on(shared, "drain", policy))
-    for span in (timedelta(0), timedelta(seconds=61), timedelta(hours=2), timedelta(hours=2)):
-        run(shared.advance(span))
-        run(courier.run_due())
+    for number, span in enumerate((timedelta(0), timedelta(seconds=61), timedelta(hours=2), timedelta(hours=2))):
+        shared.now += span
+        alone(shared, courier(), f"drain-{number}", policy)
 
 
-def notices(shared: Shared) -> list[Message]:
-    """Return the notices of changed passwords that were delivered."""
-    return [message for message in shared.sent if message.kind in {MessageKind.PASSWORD_RESET, MessageKind.PASSWORD_CHANGED}]
+@dataclass(frozen=True)
+class Aftermath:
+    """What is so once a schedule has ended and everything has been delivered."""
+
+    credential: Credential
+    told: frozenset[str]
+    """Ids of the notices of changed passwords that were delivered."""
+    working: tuple[str, ...]
+    """The passwords that sign Ada in."""
 
 
-def signs_in(shared: Shared, policy: Policy, password: str) -> bool:
-    """Return whether *password* signs Ada in at the end."""
-    from credkit.flows.sign_in import AsyncSignIn
+def aftermath(prepared: Prepared, passwords: Sequence[str]) -> Callable[[Shared], Aftermath]:
+    """Return what finds out the aftermath, with each of *passwords* and the old one tried. What follows from a state is found out once."""
+    known: dict[Hashable, Aftermath] = {}
 
-    return not isinstance(run_or_refusal(AsyncSignIn(shell_on(shared, "check-" + password, policy)).with_password(ADA, password, context=CONTEXT)), Refused)
+    def find_out(shared: Shared) -> Aftermath:
+        deliver_everything(shared, prepared.policy)
+        told = {message.id for message in shared.sent if message.kind in {MessageKind.PASSWORD_RESET, MessageKind.PASSWORD_CHANGED}}
+        credential = shared.stores.credentials.get(prepared.credential.id)
+        assert credential is not None
+        tried = dict.fromkeys((OLD, *passwords))
+        working = tuple(p for p in tried if not isinstance(alone(shared, sign_in(p), f"check-{p}", prepared.policy), Refused))
+        return Aftermath(credential=credential, told=frozenset(told), working=working)
+
+    def remembered(shared: Shared) -> Aftermath:
+        key = shared.key()
+        if key not in known:
+            known[key] = find_out(shared)
+        return known[key]
+
+    return remembered

@@ -153,8 +153,8 @@ class MemoryStores:
 
     def __init__(self, entropy: Entropy | None = None) -> None:
         """Take ids and versions from *entropy*, or from the system."""
-        self.records = MemoryRecords()
-        self.credentials = MemoryCredentials(entropy)
+        self.records: MemoryRecords = MemoryRecords()
+        self.credentials: MemoryCredentials = MemoryCredentials(entropy)
 
     def copy(self, entropy: Entropy | None = None) -> MemoryStores:
         """Return other stores that hold the same, for tests that start from one state many times."""
@@ -172,9 +172,9 @@ class AsyncMemoryStores:
 
     def __init__(self, entropy: Entropy | None = None) -> None:
         """Take ids and versions from *entropy*, or from the system."""
-        self.blocking = MemoryStores(entropy)
-        self.records = LiftedRecords(self.blocking.records)
-        self.credentials = LiftedCredentials(self.blocking.credentials)
+        self.blocking: MemoryStores = MemoryStores(entropy)
+        self.records: LiftedRecords = LiftedRecords(self.blocking.records)
+        self.credentials: LiftedCredentials = LiftedCredentials(self.blocking.credentials)
 
     async def create(self) -> AsyncMemoryStores:
         """Do nothing, as there is nothing to create; return the stores."""

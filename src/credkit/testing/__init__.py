@@ -1,6 +1,6 @@
 """What a host's own test suite imports: kits that answer at once, fakes that can be steered, and the explorer of orders."""
 
-from credkit.testing.explore import CRASHED, BadSchedule, Fault, Report, Shared, World, explore
+from credkit.testing.explore import CRASHED, BadSchedule, Fault, Flow, Ports, Report, Shared, World, explore
 from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, InstantHashing, NoPause, SeededEntropy
 from credkit.testing.kits import AsyncTestWorld, TestWorld, async_kit_for_tests, cheap_hasher, kit_for_tests
 
@@ -10,10 +10,12 @@ __all__ = [
     "AsyncTestWorld",
     "BadSchedule",
     "Fault",
+    "Flow",
     "FrozenClock",
     "Inbox",
     "InstantHashing",
     "NoPause",
+    "Ports",
     "Report",
     "SeededEntropy",
     "Shared",

@@ -1,10 +1,12 @@
 """Run real flows under every order their steps can take, with every failure at every point. No event loop, no threads, no luck.
 
-A flow that touches shared state announces each touch by a checkpoint and is then advanced, or made to fail, by the
-explorer: it *fails* (nothing happened, the store raised), *loses the reply* (it happened, the store raised), or *crashes*
-(nothing happened, and the flow never goes on). Each schedule is run from a fresh world. Where two schedules have led to
-the same stored state, with every flow having seen the same, their futures are the same too, and only one is followed;
-how many orders were covered by that is counted all the same.
+A flow that touches shared state announces each touch as a step and waits for its outcome. The explorer decides whose step
+comes next and what becomes of it: it is *done*; it *fails* (nothing happened, the store raised); its reply is *lost* (it happened, the store
+raised); or the process *crashes* (nothing happened, and the flow never goes on).
+
+Two ideas keep this fast. A flow is a function of what it has seen, so for each history it is run once and its next step
+remembered. And where two orders have led to the same stored state, every flow having seen the same, their futures are the same
+too, so that is followed once; how many orders it stands for is counted all the same.
 """
 
 from __future__ import annotations
@@ -21,12 +23,11 @@ from credkit.identifiers import Identifier
 from credkit.messages import Message
 from credkit.ports import Committed, Record, Write
 from credkit.stores.memory import MemoryStores
+from credkit.testing.fakes import SeededEntropy
 
-__all__ = ["CRASHED", "BadSchedule", "Crashed", "Fault", "Report", "Shared", "World", "explore"]
+__all__ = ["CRASHED", "BadSchedule", "Crashed", "Fault", "Flow", "Ports", "Report", "Shared", "Step", "World", "explore"]
 
 T = TypeVar("T")
-
-Task: TypeAlias = Coroutine[Any, Any, object]
 
 
 class Fault(Enum):
@@ -47,122 +48,252 @@ class Crashed(Enum):
 CRASHED: Final = Crashed.CRASHED
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    text: str
-
-    def __await__(self) -> Generator[_Step, Fault, Fault]:
-        return (yield self)
+# What is shared --------------------------------------------------------------------------------------------------------
 
 
 class Shared:
-    """State that explored flows share: in-memory stores, an outgoing mail box and a clock, each touch a step.
-
-    It satisfies the async ports, so that flows are built on it as on any store: `records`, `credentials`, `notifier`, `pause`
-    and `clock` are this object itself.
-    """
+    """Everything that outlives a flow: in-memory stores, what was sent, and what time it is."""
 
     def __init__(self, stores: MemoryStores, now: datetime) -> None:
         """Share *stores*, with the clock at *now*."""
-        self.stores = stores
+        self.stores: MemoryStores = stores
         self.sent: list[Message] = []
-        self._now = now
-        self._observed: list[Hashable] = []
+        self.now: datetime = now
+        self._key: Hashable = None
 
-    def now(self) -> datetime:
-        """See `Clock.now`; no step, but part of what a flow has seen."""
-        self._observed.append(self._now)
-        return self._now
+    def copy(self) -> Shared:
+        """Return the same state to go on from apart."""
+        # The versions that a store gives must be a function of the state: of those it gave before, so that none comes back.
+        versions = sorted(credential.version for credential in self.stores.credentials.dump())
+        other = Shared(self.stores.copy(SeededEntropy("/".join(versions))), self.now)
+        other.sent = list(self.sent)
+        return other
 
-    async def advance(self, span: timedelta) -> None:
-        """Let time pass: a flow of its own, so that expiry can fall between any two steps of the others."""
-        if await _Step(f"clock +{span}") is Fault.NONE:
-            self._now += span
+    def key(self) -> Hashable:
+        """Return what tells this state from others."""
+        if self._key is None:
+            records = frozenset(self.stores.records.dump())
+            credentials = frozenset(self.stores.credentials.dump())
+            sent = tuple(sorted((message.id, message.to.canonical) for message in self.sent))
+            self._key = hash((records, credentials, sent, self.now))
+        return self._key
 
-    async def load(self, keys: Sequence[str]) -> Mapping[str, Record]:
-        """See `RecordStore.load`."""
-        return await self._do("load " + " ".join(keys), lambda: self.stores.records.load(keys))
+    def run(self, flow: Flow[T]) -> T:
+        """Run one flow alone, from start to end, and return its result or raise what it raises."""
+        ports = Ports(self.now)
+        running = flow(ports)
+        answer: _Answer | None = None
+        while True:
+            ports.present = self.now
+            try:
+                step = running.send(answer)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            self._key = None
+            answer = _Answer.of(step, self, Fault.NONE)
 
-    async def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
-        """See `RecordStore.commit`."""
-        text = "commit " + " ".join(write.key if write.record else f"-{write.key}" for write in writes)
-        return await self._do(text, lambda: self.stores.records.commit(checks, writes))
 
-    async def due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:
-        """See `RecordStore.due`."""
-        return await self._do(f"due {kind}", lambda: tuple(self.stores.records.due(kind, now, limit)))
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One touch of shared state, announced before it happens."""
 
-    async def purge(self, now: datetime, limit: int) -> int:
-        """See `RecordStore.purge`."""
-        return await self._do("purge", lambda: self.stores.records.purge(now, limit))
+    text: str
+    act: Callable[[Shared], Any]
+    """What it does; it may be done to any copy of the state, at any time."""
+    writes: bool
 
-    async def find(self, identifier: Identifier) -> Credential | None:
-        """See `CredentialStore.find`."""
-        return await self._do("find", lambda: self.stores.credentials.find(identifier))
+    def __await__(self) -> Generator[Step, _Answer, Any]:
+        answer = yield self
+        if answer.error is not None:
+            raise answer.error
+        return answer.value
 
-    async def get(self, credential_id: str) -> Credential | None:
-        """See `CredentialStore.get`."""
-        return await self._do("get", lambda: self.stores.credentials.get(credential_id))
 
-    async def add(self, new: NewCredential, extra: object) -> Credential:
-        """See `CredentialStore.add`."""
-        return await self._do("add", lambda: self.stores.credentials.add(new, extra))
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a flow gets to see of its step."""
 
-    async def replace(self, old: Credential, new: Credential) -> Credential | None:
-        """See `CredentialStore.replace`."""
-        return await self._do("replace", lambda: self.stores.credentials.replace(old, new))
+    value: object = None
+    error: Exception | None = None
 
-    async def deliver(self, message: Message) -> None:
-        """See `Notifier.deliver`."""
-        await self._do(f"deliver {message.kind}", lambda: self.sent.append(message))
-
-    async def wait(self, seconds: float) -> None:
-        """See `Pause.wait`: no time passes, as what the wait is for is explored anyway."""
-
-    async def _do(self, text: str, act: Callable[[], T]) -> T:
-        fault = await _Step(text)
+    @classmethod
+    def of(cls, step: Step, shared: Shared, fault: Fault) -> _Answer:
         if fault is Fault.FAIL:
-            raise StoreError("explored failure")
+            return cls(error=StoreError("explored failure"))
         try:
-            result = act()
-        except Exception as raised:
-            self._observed.append(repr(raised))
-            raise
-        if fault is Fault.LOSE:
-            raise StoreError("explored lost reply")
-        self._observed.append(_hashable(result))
-        return result
+            value = step.act(shared)
+        except Exception as raised:  # noqa: BLE001  # a store's refusal goes to the flow
+            return cls(error=raised)
+        return cls(value=value) if fault is Fault.NONE else cls(error=StoreError("explored lost reply"))
 
-    def observed(self) -> Hashable:
-        """Return, and forget, what flows have seen since the last call."""
-        seen, self._observed = tuple(self._observed), []
-        return seen
-
-    def state(self) -> Hashable:
-        """Return everything that outlives a flow."""
-        records = tuple(sorted((r.key, r.version, r.payload, r.expires_at, r.due_at or r.expires_at) for r in self.stores.records.dump()))
-        credentials = tuple((c, c.password_hash) for c in self.stores.credentials.dump())
-        sent = tuple(sorted((m.id, m.to.canonical) for m in self.sent))
-        return hash((records, credentials, sent, self._now))
+    def key(self) -> Hashable:
+        return repr(self.error) if self.error is not None else _hashable(self.value)
 
 
 def _hashable(value: object) -> Hashable:
     if isinstance(value, Mapping):
         records = cast("Mapping[str, Record]", value)  # the only mappings that stores return
-        return tuple(sorted((key, hash(record)) for key, record in records.items()))
+        return frozenset((key, hash(record)) for key, record in records.items())
     if isinstance(value, Committed):
         return (value.done, _hashable(value.current))
     return hash(value)
 
 
+class Ports:
+    """Shared state as a flow sees it: records, credentials, notifier, pause and clock in one, each touch a step."""
+
+    def __init__(self, present: datetime) -> None:
+        """Begin at *present*."""
+        self.present: datetime = present
+        self.clock_was_read: bool = False
+
+    def now(self) -> datetime:
+        """See `Clock.now`; no step, as nobody else can tell when it is read, but part of what the flow has seen."""
+        self.clock_was_read = True
+        return self.present
+
+    async def advance(self, span: timedelta) -> None:
+        """Let time pass: a flow of its own, so that expiry can fall between any two steps of the others."""
+
+        def pass_time(shared: Shared) -> None:
+            shared.now += span
+
+        await Step(f"clock +{span}", pass_time, writes=True)
+
+    async def load(self, keys: Sequence[str]) -> Mapping[str, Record]:
+        """See `RecordStore.load`."""
+        loaded: Mapping[str, Record] = await Step("load " + " ".join(keys), lambda s: s.stores.records.load(keys), writes=False)
+        return loaded
+
+    async def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
+        """See `RecordStore.commit`."""
+        text = "commit " + " ".join(write.key if write.record else f"-{write.key}" for write in writes)
+        committed: Committed = await Step(text, lambda s: s.stores.records.commit(checks, writes), writes=True)
+        return committed
+
+    async def due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:
+        """See `RecordStore.due`."""
+        listed: Sequence[Record] = await Step(f"due {kind}", lambda s: tuple(s.stores.records.due(kind, now, limit)), writes=False)
+        return listed
+
+    async def purge(self, now: datetime, limit: int) -> int:
+        """See `RecordStore.purge`."""
+        purged: int = await Step("purge", lambda s: s.stores.records.purge(now, limit), writes=True)
+        return purged
+
+    async def find(self, identifier: Identifier) -> Credential | None:
+        """See `CredentialStore.find`."""
+        found: Credential | None = await Step("find", lambda s: s.stores.credentials.find(identifier), writes=False)
+        return found
+
+    async def get(self, credential_id: str) -> Credential | None:
+        """See `CredentialStore.get`."""
+        found: Credential | None = await Step("get", lambda s: s.stores.credentials.get(credential_id), writes=False)
+        return found
+
+    async def add(self, new: NewCredential, extra: object) -> Credential:
+        """See `CredentialStore.add`."""
+        added: Credential = await Step("add", lambda s: s.stores.credentials.add(new, extra), writes=True)
+        return added
+
+    async def replace(self, old: Credential, new: Credential) -> Credential | None:
+        """See `CredentialStore.replace`."""
+        stored: Credential | None = await Step("replace", lambda s: s.stores.credentials.replace(old, new), writes=True)
+        return stored
+
+    async def deliver(self, message: Message) -> None:
+        """See `Notifier.deliver`."""
+        await Step(f"deliver {message.kind}", lambda s: s.sent.append(message), writes=True)
+
+    async def wait(self, seconds: float) -> None:
+        """See `Pause.wait`: no time passes, as what the wait is for is explored anyway."""
+
+
+Flow: TypeAlias = Callable[[Ports], Coroutine[Any, Any, T]]
+"""Makes a flow over ports. It must be deterministic: the same answers lead to the same steps, so its entropy is seeded."""
+
+
+# One flow, by what it has seen -----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class _Moment:
+    """A flow between two steps: which step comes next, or what it ended with."""
+
+    came_from: _Moment | None
+    by: _Answer | None
+    at: datetime
+    step: Step | None = None
+    result: object = None
+    next: dict[Hashable, _Moment] = field(default_factory=dict[Hashable, "_Moment"])
+    running: tuple[Ports, Coroutine[Any, Any, object]] | None = None
+    """The flow itself, until it has been sent on from here for the first time; later it is run anew up to here."""
+
+
+class _History:
+    """One flow of a world, run once for every history it can have."""
+
+    def __init__(self, flow: Flow[object], start: datetime) -> None:
+        self._flow = flow
+        self.start = self._begun(start)
+        self.crashed = _Moment(came_from=None, by=None, at=start, result=CRASHED)
+
+    def after(self, moment: _Moment, answer: _Answer, now: datetime) -> _Moment:
+        """Return where the flow is after *answer*, at a time of *now*."""
+        seen = answer.key()
+        # What a flow does without looking at the clock does not depend on the time.
+        known = moment.next.get((seen, None)) or moment.next.get((seen, now))
+        if known is not None:
+            return known
+        ports, running = self._running_at(moment)
+        reached = _Moment(came_from=moment, by=answer, at=now)
+        self._send(reached, ports, running)
+        moment.next[seen, now if ports.clock_was_read else None] = reached
+        return reached
+
+    def _begun(self, start: datetime) -> _Moment:
+        ports = Ports(start)
+        begun = _Moment(came_from=None, by=None, at=start)
+        self._send(begun, ports, self._flow(ports))
+        return begun
+
+    def _running_at(self, moment: _Moment) -> tuple[Ports, Coroutine[Any, Any, object]]:
+        live, moment.running = moment.running, None
+        if live is not None:
+            return live
+        path = [moment]
+        while path[-1].came_from is not None:
+            path.append(path[-1].came_from)
+        ports = Ports(path[-1].at)
+        running = self._flow(ports)
+        for passed in reversed(path):
+            self._send(_Moment(came_from=None, by=passed.by, at=passed.at), ports, running)
+        return ports, running
+
+    def _send(self, reached: _Moment, ports: Ports, running: Coroutine[Any, Any, object]) -> None:
+        ports.present, ports.clock_was_read = reached.at, False
+        try:
+            reached.step = running.send(reached.by)
+            reached.running = ports, running
+        except StopIteration as done:
+            reached.result = done.value
+        except Exception as raised:  # noqa: BLE001  # a flow's refusal or trouble is its result
+            reached.result = raised
+
+
+# All flows together ----------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A fresh set of concurrent flows over shared state, and what must hold once all have ended."""
+    """Concurrent flows over shared state, and what must hold once all have ended."""
 
     shared: Shared
-    tasks: Sequence[Task]
-    check: Callable[[Sequence[object]], None]
-    """Given each flow's result, the exception it raised, or `CRASHED`; raises `AssertionError` if something is wrong."""
+    """Where every schedule starts; it is not changed."""
+    flows: Sequence[Flow[object]]
+    check: Callable[[Shared, Sequence[object]], None]
+    """Given the state at the end and each flow's result, the exception it raised, or `CRASHED`; raises `AssertionError` if something is wrong."""
 
 
 @dataclass(slots=True)
@@ -171,161 +302,75 @@ class Report:
 
     orders: int = 0
     """Schedules covered: orders of steps, times the faults in each."""
-    runs: int = 0
-    """Schedules actually run: one of each kind."""
     states: int = 0
-    """Different states met."""
+    """Different states met on the way: what is stored, and what every flow has seen."""
+    ends: int = 0
+    """Different ends met; each was checked."""
 
     def __str__(self) -> str:
-        return f"{self.orders:,} schedules covered by {self.runs:,} runs over {self.states:,} states"
+        return f"{self.orders:,} schedules over {self.states:,} states to {self.ends:,} ends"
 
 
 class BadSchedule(AssertionError):
     """An order of steps under which the check failed; its text shows the order."""
 
 
-@dataclass(slots=True)
-class _Node:
-    options: list[tuple[int, Fault]]
-    children: list[_Node | None] = field(default_factory=list["_Node | None"])
-    orders: int = 0
-
-
-def explore(build: Callable[[], World], *, faults: int = 0, limit: int = 1_000_000) -> Report:
-    """Drive fresh worlds from *build* through every schedule with at most *faults* faults, and report.
-
-    Flows must be deterministic: the same answers from shared state make the same steps (seed their entropy).
+def explore(world: World, *, faults: int = 0, limit: int = 2_000_000) -> Report:
+    """Drive *world* through every schedule with at most *faults* faults, and report.
 
     Raises:
         BadSchedule: A check failed.
-        RuntimeError: More than *limit* runs would be needed.
+        RuntimeError: More than *limit* states were met.
     """
-    explorer = _Explorer(build, faults)
-    while explorer.run_next():
-        if explorer.report.runs > limit:
-            raise RuntimeError(f"more than {limit} runs")
-    explorer.count_orders()
+    explorer = _Explorer(world, limit)
+    explorer.report.orders = explorer.visit(world.shared, tuple(history.start for history in explorer.histories), faults)
     return explorer.report
 
 
 class _Explorer:
-    def __init__(self, build: Callable[[], World], faults: int) -> None:
+    def __init__(self, world: World, limit: int) -> None:
         self.report = Report()
-        self._build, self._faults = build, faults
-        self._nodes: dict[Hashable, _Node] = {}
-        self._path: list[tuple[_Node, int]] = []
-        self._root: _Node | None = None
-        self._more = True
+        self.histories = [_History(flow, world.shared.now) for flow in world.flows]
+        self._check = world.check
+        self._limit = limit
+        self._orders: dict[Hashable, int] = {}
+        self._path: list[str] = []
 
-    def run_next(self) -> bool:
-        if not self._more:
-            return False
-        run = _Run(self._build(), self._faults)
-        for node, choice in self._path:
-            run.take(node.options[choice])
-        self._extend(run)
-        self.report.runs += 1
-        self._backtrack()
-        return True
+    def visit(self, shared: Shared, moments: tuple[_Moment, ...], faults: int) -> int:
+        """Return the number of schedules from here on, having followed one of each kind."""
+        key = (shared.key(), moments, faults)
+        orders = self._orders.get(key)
+        if orders is not None:
+            return orders
+        if len(self._orders) >= self._limit:
+            raise RuntimeError(f"more than {self._limit} states")
+        waiting = [(number, moment.step) for number, moment in enumerate(moments) if moment.step is not None]
+        kinds = list(Fault) if faults else [Fault.NONE]
+        orders = 0
+        for number, step in waiting:
+            for fault in kinds:
+                self._path.append(f"  flow {number}: {step.text}" + ("" if fault is Fault.NONE else f"   [{fault.value}]"))
+                after, moment = self._taken(shared, self.histories[number], moments[number], fault)
+                moved = (*moments[:number], moment, *moments[number + 1 :])
+                orders += self.visit(after, moved, faults - (fault is not Fault.NONE))
+                self._path.pop()
+        if not waiting:
+            orders = 1
+            self._end(shared, [moment.result for moment in moments])
+        self._orders[key] = orders
+        self.report.states = len(self._orders)
+        return orders
 
-    def _extend(self, run: _Run) -> None:
-        while True:
-            signature = run.signature()
-            node = self._nodes.get(signature)
-            known = node is not None
-            if node is None:
-                node = self._nodes[signature] = _Node(run.options())
-                node.children = [None] * len(node.options)
-            self._link(node)
-            if known:
-                run.close()
-                return
-            if not node.options:
-                self._check(run)
-                return
-            self._path.append((node, 0))
-            run.take(node.options[0])
+    def _taken(self, shared: Shared, history: _History, moment: _Moment, fault: Fault) -> tuple[Shared, _Moment]:
+        """Return the state, and where the flow is, after its step with that fault."""
+        if fault is Fault.CRASH or moment.step is None:
+            return shared, history.crashed
+        after = shared.copy() if moment.step.writes and fault is not Fault.FAIL else shared
+        return after, history.after(moment, _Answer.of(moment.step, after, fault), after.now)
 
-    def _link(self, node: _Node) -> None:
-        if self._path:
-            parent, choice = self._path[-1]
-            parent.children[choice] = node
-        else:
-            self._root = node
-
-    def _check(self, run: _Run) -> None:
+    def _end(self, shared: Shared, results: Sequence[object]) -> None:
+        self.report.ends += 1
         try:
-            run.world.check(run.results)
+            self._check(shared.copy(), results)
         except AssertionError as wrong:
-            lines = [str(wrong) or "the check failed", *run.log]
-            raise BadSchedule("\n".join(lines)) from wrong
-
-    def _backtrack(self) -> None:
-        while self._path:
-            node, choice = self._path.pop()
-            if choice + 1 < len(node.options):
-                self._path.append((node, choice + 1))
-                return
-        self._more = False
-
-    def count_orders(self) -> None:
-        self.report.states = len(self._nodes)
-        done: set[int] = set()
-        stack = [self._root] if self._root else []
-        while stack:
-            node = stack[-1]
-            waiting = [child for child in node.children if child is not None and id(child) not in done]
-            if waiting:
-                stack.extend(waiting)
-                continue
-            stack.pop()
-            done.add(id(node))
-            node.orders = sum(child.orders for child in node.children if child is not None) if node.options else 1
-        self.report.orders = self._root.orders if self._root else 0
-
-
-class _Run:
-    """One execution of a fresh world along one schedule."""
-
-    def __init__(self, world: World, faults: int) -> None:
-        self.world = world
-        self.results: list[object] = [None] * len(world.tasks)
-        self.log: list[str] = []
-        self._faults_left = faults
-        self._waiting: dict[int, _Step] = {}
-        self._histories: list[Hashable] = [()] * len(world.tasks)
-        for number in range(len(world.tasks)):
-            self._advance(number, None)
-
-    def options(self) -> list[tuple[int, Fault]]:
-        kinds = list(Fault) if self._faults_left else [Fault.NONE]
-        return [(number, fault) for number in sorted(self._waiting) for fault in kinds]
-
-    def take(self, option: tuple[int, Fault]) -> None:
-        number, fault = option
-        step = self._waiting.pop(number)
-        self.log.append(f"  flow {number}: {step.text}" + ("" if fault is Fault.NONE else f"   [{fault.value}]"))
-        self._faults_left -= fault is not Fault.NONE
-        if fault is Fault.CRASH:
-            self.world.tasks[number].close()
-            self.results[number] = CRASHED
-            self._histories[number] = hash((self._histories[number], CRASHED))
-        else:
-            self._advance(number, fault)
-
-    def signature(self) -> Hashable:
-        return (self.world.shared.state(), tuple(self._histories), tuple(sorted(self._waiting)), self._faults_left)
-
-    def close(self) -> None:
-        for task in self.world.tasks:
-            task.close()
-
-    def _advance(self, number: int, fault: Fault | None) -> None:
-        self.world.shared.observed()
-        try:
-            self._waiting[number] = self.world.tasks[number].send(fault)
-        except StopIteration as done:
-            self.results[number] = done.value
-        except Exception as raised:  # noqa: BLE001  # a flow's refusal or trouble is its result
-            self.results[number] = raised
-        self._histories[number] = hash((self._histories[number], fault, self.world.shared.observed()))
+            raise BadSchedule("\n".join([str(wrong) or "the check failed", *self._path])) from wrong
