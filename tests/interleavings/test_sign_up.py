@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from credkit.credential import Credential
-from credkit.flows.sign_in import AsyncSignIn
+from credkit.flows.sign_in import AsyncSignIn, SignedIn
 from credkit.flows.sign_up import AsyncSignUp
 from credkit.testing import Shared
 from credkit.testing.fakes import START
@@ -45,7 +45,8 @@ def one_bob(passwords: Sequence[str]) -> Check:
         assert len({result.id for _, result in told}) <= 1, "two calls were told of different credentials"
         for password, result in told:
             signed_in = worlds.alone(shared, lambda shell: AsyncSignIn(shell).with_password(BOB, password, context=CONTEXT), "check" + password)  # noqa: B023
-            assert signed_in.credential.id == result.id, "success was told, and that password does not sign in"
+            assert isinstance(signed_in, SignedIn), "success was told, and that password does not sign in"
+            assert signed_in.credential.id == result.id
 
     return check
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from credkit.context import Context, Session
@@ -27,7 +27,7 @@ from credkit.testing.fakes import START
 from credkit.testing.kits import keys_for_tests, site_for_tests
 
 ADA = "ada@example.com"
-OLD, NEW, OTHER = "nine grey herons wade", "four loud kettles sing", "six brown otters swim"
+OLD, NEW, OTHER, THIRD = "nine grey herons wade", "four loud kettles sing", "six brown otters swim", "two tall poplars bend"
 CONTEXT = Context.none()
 
 Journey: TypeAlias = Callable[[Shell], Coroutine[Any, Any, Any]]
@@ -83,10 +83,11 @@ class Prepared:
     ticket: str = ""
     code: str = ""
     grant: str = ""
+    at: datetime = START
 
     def shared(self) -> Shared:
         """Return a fresh copy of the state."""
-        return Shared(self.stores, START).copy()
+        return Shared(self.stores, self.at).copy()
 
     @property
     def session(self) -> Session:
@@ -124,9 +125,17 @@ def reset_verified(policy: Policy | None = None) -> Prepared:
 
 def begun_again(prepared: Prepared) -> Prepared:
     """They ask for a second reset while the first is under way; the code is delivered. Changes the prepared stores."""
-    shared = Shared(prepared.stores, START + prepared.policy.otp.resend_pauses[0])
+    shared = Shared(prepared.stores, prepared.at + prepared.policy.otp.resend_pauses[0])
     ticket = alone(shared, lambda shell: AsyncPasswordReset(shell).begin(ADA, context=CONTEXT), "begin again", prepared.policy)
-    return replace(prepared, ticket=ticket.text, code=delivered_code(shared, prepared.policy))
+    return replace(prepared, ticket=ticket.text, code=delivered_code(shared, prepared.policy), at=shared.now)
+
+
+def in_full_swing(policy: Policy | None = None) -> Prepared:
+    """A grant is there to be spent, a second ticket has its code, which may be sent again, and a third one's waits for the courier."""
+    prepared = begun_again(reset_verified(policy))
+    shared = Shared(prepared.stores, prepared.at + prepared.policy.otp.resend_pauses[0])
+    alone(shared, lambda shell: AsyncPasswordReset(shell).begin(ADA, context=CONTEXT), "begin a third time", policy)
+    return replace(prepared, at=shared.now)
 
 
 def delivered_code(shared: Shared, policy: Policy | None = None) -> str:

@@ -1,0 +1,222 @@
+"""Faults put into the source on purpose, one at a time: each must make an exploration fail, and its schedule is printed.
+
+This is what shows that the explorations above can fail. A mutant is a piece of the source and what stands there instead;
+the module is compiled anew and takes the place of the real one everywhere, until the test is over.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
+
+import pytest
+
+from credkit.testing import BadSchedule
+from interleavings import test_password_reset, test_sign_in, test_sign_up, test_transaction
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault, and the exploration that must find it."""
+
+    name: str
+    module: str
+    original: str
+    instead: str
+    found_by: Callable[[], None]
+
+
+RESET, SIGN_IN, SIGN_UP = test_password_reset, test_sign_in, test_sign_up
+
+MUTANTS = (
+    Mutant(
+        "commit without checks of what was read",
+        "credkit.flows.transaction",
+        "return {key: _version(record) for key, record in self.seen.items() if key not in self.writes}",
+        "return {}",
+        lambda: test_transaction.test_two_decisions_that_read_what_the_other_writes_never_both_land(0),
+    ),
+    Mutant(
+        "the result of a commit is ignored",
+        "credkit.flows.transaction",
+        "return None if committed.done else committed.current",
+        "return None",
+        lambda: RESET.test_two_guesses_are_never_told_before_they_are_counted("wrong", "wrong", 2),
+    ),
+    Mutant(
+        "a commit that raised is told as done",
+        "credkit.flows.transaction",
+        "return await _resolve(transaction, failure)",
+        "return None",
+        lambda: RESET.test_two_guesses_are_never_told_before_they_are_counted("wrong", "wrong", 2),
+    ),
+    Mutant(
+        "a lost reply is taken for a lost commit and counted again",
+        "credkit.flows.transaction",
+        "    if transaction.landed(current):\n        return None\n    if transaction.untouched(current):\n        return current\n",
+        "    return current\n",
+        lambda: test_transaction.test_calls_that_count_are_told_what_they_counted(2, 1),
+    ),
+    Mutant(
+        "blind write: a commit does not ask what it overwrites",
+        "credkit.stores.memory",
+        "if any((current[key].version if key in current else 0) != version for key, version in expected.items()):",
+        "if False:",
+        lambda: RESET.test_two_guesses_are_never_told_before_they_are_counted("wrong", "wrong", 2),
+    ),
+    Mutant(
+        "tell before commit: a wrong guess is told before it is counted",
+        "credkit.flows.challenges",
+        "            if decision.compared:\n",
+        "            if decision.verdict is Verdict.WRONG:\n                raise Refused(Reason.CODE_WRONG)\n            if decision.compared:\n",
+        lambda: RESET.test_two_guesses_are_never_told_before_they_are_counted("wrong", "wrong", 2),
+    ),
+    Mutant(
+        "exhaustion is not looked at",
+        "credkit.otp",
+        "if challenge.tries_left <= 0:",
+        "if False:",
+        lambda: RESET.test_two_guesses_are_never_told_before_they_are_counted("wrong", "wrong", 1),
+    ),
+    Mutant(
+        "a repeated right code gives a second grant",
+        "credkit.otp",
+        "if right and challenge.verified_at is not None:",
+        "if False:",
+        lambda: RESET.test_two_guesses_are_never_told_before_they_are_counted("right", "right", 2),
+    ),
+    Mutant(
+        "complete does not compare the generation",
+        "credkit.flows.password_reset",
+        "if credential.has_mark(grant.id) or credential.generation != grant.generation:",
+        "if credential.has_mark(grant.id):",
+        RESET.test_a_guess_and_a_complete_of_an_older_grant,
+    ),
+    Mutant(
+        "a lost swap is tried again over a newer generation",
+        "credkit.flows.changes",
+        "if fresh is None or fresh.generation != before.generation or fresh.has_mark(announced.id):",
+        "if fresh is None:",
+        RESET.test_a_complete_and_a_password_change,
+    ),
+    Mutant(
+        "the notice is written after the change instead of the intent before it",
+        "credkit.flows.changes",
+        "        due_at = await _write_intent(shell, announced)\n        stored = await _replace(shell, current, after)\n",
+        "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced)\n",
+        RESET.test_a_complete_and_the_courier,
+    ),
+    Mutant(
+        "no fence before an intent is forgotten",
+        "credkit.flows.courier",
+        "if credential is not None and await shell.replace(credential, credential) is None:",
+        "if False:",
+        RESET.test_a_complete_and_a_courier_that_comes_when_the_intent_is_overdue,
+    ),
+    Mutant(
+        "an intent that was written anew is forgotten with the old one",
+        "credkit.flows.courier",
+        "if record is None or record.version != unsettled.version:",
+        "if record is None:",
+        RESET.test_a_complete_and_a_courier_that_comes_when_the_intent_is_overdue,
+    ),
+    Mutant(
+        "an intent is announced whether its change was made or not",
+        "credkit.flows.courier",
+        "if credential is not None and credential.has_mark(intent.id):",
+        "if credential is not None:",
+        RESET.test_a_complete_and_the_courier,
+    ),
+    Mutant(
+        "the credential store swaps whatever is there",
+        "credkit.stores.memory",
+        "if current is None or current.version != old.version:",
+        "if current is None:",
+        RESET.test_a_complete_and_a_password_change,
+    ),
+    Mutant(
+        "a session takes the epoch of after the comparison",
+        "credkit.flows.sign_in",
+        "session_epoch=credential.session_epoch, session_key",
+        "session_epoch=(await shell.get(credential.id)).session_epoch, session_key",
+        RESET.test_a_complete_and_a_sign_in_with_the_old_password,
+    ),
+    Mutant(
+        "a password change does not end sessions",
+        "credkit.credential",
+        "session_epoch=self.session_epoch + 1,",
+        "session_epoch=self.session_epoch,",
+        RESET.test_a_complete_and_the_courier,
+    ),
+    Mutant(
+        "a failed sign-in takes its charge back",
+        "credkit.flows.sign_in",
+        "            # Whatever is missing or forbidden",
+        "            await refund(shell, charges)\n            # Whatever is missing or forbidden",
+        SIGN_IN.test_three_wrong_passwords_never_exceed_the_limit,
+    ),
+    Mutant(
+        "a limit lets one more through",
+        "credkit.flows.metering",
+        ">= self.limit.count",
+        "> self.limit.count",
+        SIGN_IN.test_three_wrong_passwords_never_exceed_the_limit,
+    ),
+    Mutant(
+        "a refund takes back everything",
+        "credkit.budgets",
+        "(number, count - 1 if number == newest else count)",
+        "(number, 0 if number == newest else count)",
+        SIGN_IN.test_a_right_and_a_wrong_password_leave_exactly_one_charge,
+    ),
+    Mutant(
+        "one identifier may have two owners",
+        "credkit.stores.memory",
+        "if any(self._holders.get(name, credential_id) != credential_id for name in wanted):",
+        "if False:",
+        SIGN_UP.test_two_grants_for_one_identifier_add_one_credential,
+    ),
+    Mutant(
+        "sign-up does not ask whose password a repeated call has",
+        "credkit.flows.sign_up",
+        "if stored.password_hash != new.password_hash and not (await place.verify(stored.password_hash, password)).matches:",
+        "if False:",
+        SIGN_UP.test_two_completes_of_one_grant_add_one_credential,
+    ),
+)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_exploration_finds(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_in(mutant, monkeypatch)
+    with pytest.raises(BadSchedule) as found:
+        mutant.found_by()
+    assert "  flow " in str(found.value), "the schedule is not shown"
+    print(f"\n{mutant.name}: {found.value}")
+
+
+def put_in(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile the module with the fault in it, and let it take the real one's place wherever its names have been imported."""
+    module = importlib.import_module(mutant.module)
+    source = inspect.getsource(module)
+    assert source.count(mutant.original) == 1, "the source has moved on; say anew where the fault goes"
+    changed = ModuleType(module.__name__)
+    changed.__dict__.update({name: value for name, value in module.__dict__.items() if name.startswith("__")})
+    # Dataclasses look their module up by its name while they are made.
+    monkeypatch.setitem(sys.modules, module.__name__, changed)
+    exec(compile(source.replace(mutant.original, mutant.instead), f"<{mutant.name}>", "exec"), changed.__dict__)  # noqa: S102  # our own source
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    made_anew = {id(value): getattr(changed, name) for name, value in vars(module).items() if _is_made_by(value, module)}
+    for other in [m for name, m in sys.modules.items() if name.startswith(("credkit", "interleavings"))]:
+        for name, value in list(vars(other).items()):
+            if id(value) in made_anew:
+                monkeypatch.setattr(other, name, made_anew[id(value)])
+
+
+def _is_made_by(value: object, module: ModuleType) -> bool:
+    return isinstance(value, type | FunctionType) and value.__module__ == module.__name__
