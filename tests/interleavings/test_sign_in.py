@@ -11,7 +11,7 @@ from credkit.errors import Reason, Refused
 from credkit.flows.sign_in import SignedIn
 from credkit.testing import Shared
 from interleavings import worlds
-from interleavings.test_password_reset import changes_are_announced, no_session_outlives_a_change
+from interleavings.test_password_reset import changes_are_announced
 from interleavings.worlds import NEW, OLD, OTHER, change, courier, explore_journeys, sign_in
 
 
@@ -57,9 +57,3 @@ def test_two_password_changes_make_one_change_each_or_none() -> None:
 def test_a_password_change_and_the_courier_that_comes_late() -> None:
     prepared = worlds.signed_up()
     explore_journeys(prepared, [change(prepared, NEW), courier()], changes_are_announced(prepared, [NEW]), faults=1, seconds=61)
-
-
-def test_two_password_changes_and_a_sign_in() -> None:
-    prepared = worlds.signed_up()
-    check = changes_are_announced(prepared, [NEW, OTHER], no_session_outlives_a_change)
-    explore_journeys(prepared, [change(prepared, NEW), change(prepared, OTHER), sign_in(OLD)], check, faults=0)
