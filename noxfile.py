@@ -18,7 +18,7 @@ nox.options.sessions = ["lint", "types", "tests", "wheel"]
 nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
-SUITE = ("tests", "docs", "pyproject.toml", "README.md", "CHANGELOG.md")
+SUITE = ("tests", "docs", "pyproject.toml", "README.md", "CHANGELOG.md", "SECURITY.md")
 """What the suite reads. The sources are not among it."""
 
 

@@ -12,8 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from credkit.errors import CredkitError
-from credkit.keys import KEY_BYTES
+from credkit.errors import ConfigurationError, CredkitError
+from credkit.keys import KEY_BYTES, KeyRing
+from credkit.kit import Credkit
 from credkit.ports import SystemClock, SystemEntropy
 
 __all__ = ["main"]
@@ -28,48 +29,62 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print()
         return 130
     except CredkitError as trouble:
-        print(f"credkit: {trouble}", file=sys.stderr)
+        print(f"credkit: {_said(trouble)}", file=sys.stderr)
         return 1
+
+
+def _said(trouble: CredkitError) -> str:
+    """Return what to tell the operator: also the cause, which here goes to nobody else."""
+    cause = "" if trouble.__cause__ is None else f" ({trouble.__cause__})"
+    return f"{str(trouble) or type(trouble).__name__}{cause}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m credkit", description="Sign-in, password reset and account changes, as a library.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="walk through sign-up, sign-in and password reset on this terminal")
+    what = "walk through sign-up, sign-in and password reset on this terminal"
+    demo = commands.add_parser("demo", help=what, description=_sentence(what))
     demo.add_argument("--script", action="store_true", help="run the same walk unattended; ends non-zero if a step does not do what it should")
     demo.add_argument("--file", type=Path, default=None, help="keep the demo's data in this SQLite file (default: a temporary one)")
     demo.add_argument("--region", default="US", help="region of phone numbers typed without a country code (default: US)")
     demo.set_defaults(run=_demo)
 
-    keys = commands.add_parser("keys", help="make keys").add_subparsers(required=True, metavar="COMMAND")
-    new = keys.add_parser("new", help="print a new key, as the value of the environment variable that KeyRing.from_env reads")
+    what = "make keys"
+    keys = commands.add_parser("keys", help=what, description=_sentence(what)).add_subparsers(required=True, metavar="COMMAND")
+    what = "print a new key, as the value of the environment variable that KeyRing.from_env reads"
+    new = keys.add_parser("new", help=what, description=_sentence(what))
     new.add_argument("--id", default=None, help="its id (default: this month)")
     new.set_defaults(run=_new_key)
 
-    courier = commands.add_parser("courier", help="deliver messages, as a process of its own, until stopped")
-    courier.add_argument("kit", help="where the blocking kit is: package.module:name")
+    what = "deliver messages, as a process of its own, until stopped"
+    courier = commands.add_parser("courier", help=what, description=_sentence(what))
+    courier.add_argument("kit", help="where the blocking kit is: package.module:name (default name: kit)")
     courier.add_argument("--every", type=float, default=1.0, help="seconds between two looks at an empty outbox (default: 1)")
     courier.add_argument("--once", action="store_true", help="deliver what is due now, and end")
     courier.set_defaults(run=_courier)
     return parser
 
 
+def _sentence(what: str) -> str:
+    return f"{what[0].upper()}{what[1:]}."
+
+
 def _demo(options: argparse.Namespace) -> int:
     demo = import_module("credkit.demo")
-    return int(demo.script(options.file) if options.script else demo.walk(options.file, options.region))
+    return int(demo.script(options.file) if options.script else demo.walk(options.file, options.region.upper()))
 
 
 def _new_key(options: argparse.Namespace) -> int:
     name = options.id or f"{SystemClock().now():%Y-%m}"
-    print(f"{name}:{base64.b64encode(SystemEntropy().token(KEY_BYTES)).decode()}")
+    key = SystemEntropy().token(KEY_BYTES)
+    KeyRing({name: key})  # so that no id is printed that could not be read back
+    print(f"{name}:{base64.b64encode(key).decode()}")
     return 0
 
 
 def _courier(options: argparse.Namespace) -> int:
-    module, _, name = options.kit.partition(":")
-    sys.path.insert(0, "")
-    kit = getattr(import_module(module), name or "kit")
+    kit = _kit(options.kit)
     stop = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the shape of a signal handler
@@ -82,13 +97,35 @@ def _courier(options: argparse.Namespace) -> int:
             delivered = kit.courier.run_due()
             kit.purge()
         except CredkitError as trouble:
-            print(f"credkit courier: {trouble}; trying again", file=sys.stderr)
+            print(f"credkit courier: {_said(trouble)}{'' if options.once else '; trying again'}", file=sys.stderr)
             delivered = None
         if options.once:
             return 0 if delivered is not None else 1
         if delivered is None or not delivered.sent:
             stop.wait(options.every)
     return 0
+
+
+def _kit(where: str) -> Credkit:
+    """Import the host's kit.
+
+    Raises:
+        ConfigurationError: There is no such module, nothing of that name in it, or something else than a blocking kit.
+    """
+    module, _, name = where.partition(":")
+    sys.path.insert(0, "")  # as `python -m` does, and an installed script does not
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or not (module == missing.name or module.startswith(f"{missing.name}.")):
+            raise  # it is there, and what it imports is not: the whole traceback tells where
+        raise ConfigurationError([f"there is no module {missing.name}; run this where your application runs, and give package.module:name"]) from None
+    except ValueError:
+        raise ConfigurationError(["give the kit as package.module:name"]) from None
+    kit = getattr(found, name or "kit", None)
+    if not isinstance(kit, Credkit):
+        raise ConfigurationError([f"{module} has no blocking kit of the name {name or 'kit'}; an async kit delivers by `await kit.courier.run_due()`"])
+    return kit
 
 
 if __name__ == "__main__":

@@ -112,11 +112,13 @@ class Limit:
         """Return how long until one more use has room, if nobody uses any meanwhile."""
         live = sorted((n, c) for tally in tallies for n, c in tally.buckets if self._counts(n, now))
         over = sum(count for _, count in live) - self.count + 1
+        wait = timedelta(0)
         for number, count in live:
-            over -= count
             if over <= 0:
-                return from_microseconds((number + 1) * self._width) + self.per - now
-        return timedelta(0)
+                break
+            over -= count
+            wait = from_microseconds((number + 1) * self._width) + self.per - now
+        return wait
 
     @property
     def _bucket(self) -> timedelta:

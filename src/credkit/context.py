@@ -6,10 +6,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["Context", "Session", "harmless"]
+from credkit.errors import ConfigurationError
+
+__all__ = ["Context", "Session", "checked", "harmless"]
 
 SHOWN_CHARACTERS: Final = 60
 """Most characters of `device` and `place` that may stand in a message (architecture section 11)."""
+
+_LOCALE: Final = re.compile(r"(?=.{1,35}\Z)[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
+"""The shape of a language tag; RFC 5646 section 4.4.1 asks for room for 35 characters. An underscore, as POSIX and gettext write it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +22,15 @@ class Context:
     """What the host knows of the request. All of it is optional, but saying nothing takes a word: `Context.none()`.
 
     credkit never reads headers or addresses: `network_key` is whatever the host wants limits to count by (AU-11).
+
+    Raises:
+        ConfigurationError: A key or mark that is no text: passing it over would switch off a limit or a binding.
     """
 
     network_key: str | None = field(default=None, repr=False)
     """Opaque key of the network the request came from, for example a /64 prefix."""
     locale: str | None = None
-    """Language of the person asking, as a BCP 47 tag."""
+    """Language of the person asking, as a BCP 47 tag; what does not look like one counts as none, because a browser says it."""
     device: str | None = None
     """What the person uses, for example ``Firefox on Linux``; cut to harmless characters, because strangers choose it."""
     place: str | None = None
@@ -35,8 +43,13 @@ class Context:
     """Opaque mark of a device the host knows."""
 
     def __post_init__(self) -> None:
+        opaque = ("network_key", "session_key", "device_mark")
+        problems = [f"context.{name} must be text" for name in opaque if not _is_text_or_none(getattr(self, name))]
+        if problems:
+            raise ConfigurationError(problems)
         object.__setattr__(self, "device", harmless(self.device))
         object.__setattr__(self, "place", harmless(self.place))
+        object.__setattr__(self, "locale", _language(self.locale))
 
     @classmethod
     def none(cls) -> Context:
@@ -54,14 +67,35 @@ class Session:
     session_key: str | None = field(default=None, repr=False)
 
 
-def harmless(text: str | None) -> str | None:
-    """Return *text* fit to stand in an official message although a stranger chose it; `None` if nothing is left.
+def checked(context: object) -> Context:
+    """Return *context* if it is one.
 
-    No controls, no markup, no link (no dot between letters) and no code (no run of five digits).
+    Raises:
+        ConfigurationError: It is none.
     """
-    if text is None:
+    if not isinstance(context, Context):
+        raise ConfigurationError(["context must be a Context; a host that has nothing to say says Context.none()"])
+    return context
+
+
+def harmless(text: object) -> str | None:
+    """Return *text* fit to stand in an official message although a stranger chose it; `None` if it is no text or nothing is left.
+
+    No controls, no markup, no link (no dot before a letter) and no code (no run of five digits).
+    """
+    if not isinstance(text, str):
         return None
-    kept = "".join(c if c.isalnum() or c in " .,()/-" else " " for c in text[: 4 * SHOWN_CHARACTERS])
-    kept = re.sub(r"(?<=[^\W\d_])\.(?=[^\W\d_])", " ", kept)
+    # Numbers that are no decimal digits, such as circled ones, read as a code all the same.
+    kept = "".join(c if c.isalpha() or c.isdecimal() or c in " .,()/-" else " " for c in text[: 4 * SHOWN_CHARACTERS])
     kept = re.sub(r"\d{5,}", "", kept)
+    # Last, as what is left out above can bring a dot and a letter together.
+    kept = re.sub(r"\.(?=[^\W\d_])", " ", kept)
     return " ".join(kept.split())[:SHOWN_CHARACTERS].strip() or None
+
+
+def _language(tag: object) -> str | None:
+    return tag if isinstance(tag, str) and _LOCALE.fullmatch(tag) else None
+
+
+def _is_text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)

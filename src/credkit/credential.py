@@ -98,8 +98,16 @@ class Credential:
 
     @property
     def verified(self) -> tuple[Identifier, ...]:
-        """The verified identifiers: where notices go (NO-08)."""
+        """The verified identifiers."""
         return tuple(r.identifier for r in self.identifiers if r.standing is Standing.VERIFIED)
+
+    @property
+    def told(self) -> tuple[Identifier, ...]:
+        """Where notices of changes go: to every verified identifier (NO-08).
+
+        Where none is verified, to those that were carried over: an owner whom nobody tells is worse than a stranger who learns of it.
+        """
+        return self.verified or tuple(entry.identifier for entry in self.identifiers if entry.usable)
 
     def destination(self, typed: Identifier) -> Identifier | None:
         """Return the *stored* identifier that a code asked for by *typed* goes to, or `None` (ID-04, ID-15, RS-07).

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from credkit.context import Context
-from credkit.errors import Reason, Refused
+from credkit.errors import Next, Reason, Refused
+from credkit.flows.password_reset import PasswordReset
 from credkit.flows.sign_in import SignedIn
+from credkit.flows.sign_up import SignUp
 from credkit.keys import KEY_BYTES, KeyRing
 from credkit.kit import Credkit
 from credkit.messages import Message
@@ -25,7 +27,7 @@ from credkit.notifiers.console import ConsoleNotifier
 from credkit.ports import Notifier, SystemEntropy
 from credkit.site import Site
 from credkit.stores.sqlite import SqliteStores
-from credkit.tickets import Ticket
+from credkit.tickets import Grant, Ticket
 
 __all__ = ["script", "walk"]
 
@@ -38,7 +40,7 @@ def _kit(path: Path, notifier: Notifier, region: str | None) -> Credkit:
     stores = SqliteStores(path).create()
     return Credkit(
         site=Site(name="Example", url="https://example.com", support="help@example.com", default_region=region),
-        keys=_keys(path.with_suffix(".keys")),
+        keys=_keys(path.with_name(f"{path.name}.keys")),
         credentials=stores.credentials,
         records=stores.records,
         notifier=notifier,
@@ -60,74 +62,118 @@ def _folder(path: Path | None) -> AbstractContextManager[str]:
 
 # By hand ---------------------------------------------------------------------------------------------------------------
 
+_BACK = "back"
+
+
+class _Back(Exception):
+    """The person wants to begin this step again."""
+
 
 def walk(path: Path | None, region: str | None) -> int:
     """Walk through the journeys, asking on the terminal; return the exit status."""
+    known = path is not None and path.exists()
     with _folder(path) as folder:
         kit = _kit(path or Path(folder) / "demo.sqlite", ConsoleNotifier(), region)
-        print("This is credkit, with real limits and real hashing. Messages appear here, framed. Stop with Ctrl-C.")
+        print("This is credkit with real limits and real hashing. Its messages appear here in a frame, and nothing is sent anywhere.")
+        print("Mistakes are welcome: each is answered with the reason a page would show, and its name in square brackets. Ctrl-C stops.")
         try:
-            _walk(kit)
+            _walk(kit, known=known)
         except EOFError:
             print("\nStopped.")
             return 1
+        except KeyboardInterrupt:
+            print("\nStopped.")
+            return 130
     return 0
 
 
-def _walk(kit: Credkit) -> None:
-    print("\n1. Sign up. You need an email address or a mobile number; nothing is sent anywhere.")
-    typed = _until_done(lambda: _sign_up(kit))
-    print("\n2. Sign in with it.")
-    _until_done(lambda: _sign_in(kit))
-    print("\n3. Now you have forgotten the password.")
-    _until_done(lambda: _reset(kit, typed))
+def _walk(kit: Credkit, *, known: bool) -> None:
+    print("\n1. Sign up, with any email address or mobile number.")
+    typed = _until_done(lambda: _sign_up(kit, known=known))
+    print("\n2. Sign in.")
+    _until_done(lambda: _sign_in(kit, typed, when_closed="Wrong passwords never close the way back in, so let us go on."))
+    print("\n3. Suppose you have forgotten the password: reset it.")
+    used = _until_done(lambda: _reset(kit, typed))
     print("\n4. Sign in with the new password.")
-    signed_in = _until_done(lambda: _sign_in(kit))
-    print(f"\nDone. Signed in to account {signed_in.account}, with {', '.join(signed_in.factors)}.")
+    signed_in = _until_done(lambda: _sign_in(kit, used, when_closed="The new password is set all the same, and will work then."))
+    if signed_in is not None:
+        print(f"\nDone. You are signed in to account {' and account '.join(signed_in.credential.accounts)}, by {', '.join(signed_in.factors)}.")
 
 
-def _sign_up(kit: Credkit) -> str:
-    typed, ticket = _ask("Email or mobile number: ", lambda text: (text, kit.sign_up.begin(text, context=_CONTEXT)))
-    grant = _code(ticket, lambda code: kit.sign_up.verify(ticket, code, context=_CONTEXT), lambda: kit.sign_up.resend(ticket, context=_CONTEXT))
+def _sign_up(kit: Credkit, *, known: bool) -> str:
+    if known:
+        print("This file is from an earlier walk. If you signed up then, an empty line goes on to step 2.")
+
+    def begin(text: str) -> tuple[str, Ticket] | None:
+        return None if known and not text.strip() else (text.strip(), kit.sign_up.begin(text, context=_CONTEXT))
+
+    begun = _ask("Email or mobile number: ", begin)
+    if begun is None:
+        return ""
+    typed, ticket = begun
+    grant = _code(kit, kit.sign_up, ticket)
+    print(f"That was right, so it is yours. Now choose a password. {kit.policy.password.describe()}")
     _new_password(lambda password: kit.sign_up.complete(grant, password, context=_CONTEXT))
-    print("You have a sign-in.")
+    print("You have signed up.")
     return typed
 
 
-def _sign_in(kit: Credkit) -> SignedIn:
-    typed = input("Email or mobile number: ")
-    password = getpass.getpass("Password (hidden): ")
-    return kit.sign_in.with_password(typed, password, context=_CONTEXT)
+def _sign_in(kit: Credkit, typed: str, *, when_closed: str) -> SignedIn | None:
+    """Sign in; return `None` after so many wrong passwords that one would have to wait."""
+    text = _identifier(typed)
+    try:
+        signed_in = kit.sign_in.with_password(text, getpass.getpass("Password (not shown as you type): "), context=_CONTEXT)
+    except Refused as refused:
+        if refused.reason is not Reason.TOO_MANY_TRIES:
+            raise
+        _show(refused)
+        print(when_closed)
+        return None
+    print("You are signed in.")
+    return signed_in
 
 
-def _reset(kit: Credkit, typed: str) -> None:
-    text = input(f"Email or mobile number [{typed}]: ") or typed
+def _reset(kit: Credkit, typed: str) -> str:
+    text = _identifier(typed)
     ticket = kit.reset.begin(text, context=_CONTEXT)
-    grant = _code(ticket, lambda code: kit.reset.verify(ticket, code, context=_CONTEXT), lambda: kit.reset.resend(ticket, context=_CONTEXT))
+    grant = _code(kit, kit.reset, ticket)
+    print(f"That was right. Now choose a new password. {kit.policy.password.describe()}")
     _new_password(lambda password: kit.reset.complete(grant, password, context=_CONTEXT))
-    print("The new password is active at once. Every session has ended, and every verified address has been told.")
+    print("The new password works at once. Whoever was signed in has been signed out, and every verified address or number has been told.")
+    return text
 
 
-def _code(ticket: Ticket, verify: Callable[[str], T], resend: Callable[[], Ticket]) -> T:
-    print(f"If {ticket.masked} can get one, a code is on its way (request {ticket.label}). Type it, or an empty line to have it sent again.")
+def _identifier(typed: str) -> str:
+    shown = f" [{typed}]" if typed else ""
+    return input(f"Email or mobile number{shown}: ").strip() or typed
 
-    def answer(text: str) -> T:
+
+def _code(kit: Credkit, journey: SignUp | PasswordReset, ticket: Ticket) -> Grant:
+    print(f"If {ticket.masked} can get a code, it is in a message that speaks of request {ticket.label}. No page would tell you more.")
+    print("Type the code. An empty line has it sent again, which a minute must pass for, as between any two messages to one address.")
+    print(f'"{_BACK}" begins this step again.')
+
+    def answer(text: str) -> Grant:
         while not text.strip():
-            resend()
+            kit.courier.run_due()  # a message that had to wait may be due by now
+            journey.resend(ticket, context=_CONTEXT)
+            print("  Sent again, if anybody can get it.")
             text = input("Code: ")
-        return verify(text)
+        if text.strip().lower() == _BACK:
+            raise _Back
+        return journey.verify(ticket, text, context=_CONTEXT)
 
     return _ask("Code: ", answer)
 
 
 def _new_password(accept: Callable[[str], object]) -> None:
     def twice(first: str) -> object:
-        if getpass.getpass("The same again (hidden): ") != first:
-            print("  These are not the same.")
-            return _ask("New password (hidden): ", twice, getpass.getpass)
+        while getpass.getpass("The same again (not shown): ") != first:
+            print("  The two are not the same.")
+            first = getpass.getpass("New password (not shown as you type): ")
         return accept(first)
 
-    _ask("New password (hidden): ", twice, getpass.getpass)
+    _ask("New password (not shown as you type): ", twice, getpass.getpass)
 
 
 def _ask(prompt: str, use: Callable[[str], T], read: Callable[[str], str] = input) -> T:
@@ -136,9 +182,9 @@ def _ask(prompt: str, use: Callable[[str], T], read: Callable[[str], str] = inpu
         try:
             return use(read(prompt))
         except Refused as refused:
-            _show(refused)
-            if refused.next == "begin_again":
+            if refused.next is Next.BEGIN_AGAIN:
                 raise
+            _show(refused)
 
 
 def _until_done(journey: Callable[[], T]) -> T:
@@ -146,14 +192,15 @@ def _until_done(journey: Callable[[], T]) -> T:
         try:
             return journey()
         except Refused as refused:
-            if refused.next != "begin_again":
-                _show(refused)
+            _show(refused)
+        except _Back:
+            pass
 
 
 def _show(refused: Refused) -> None:
-    tries = "" if refused.tries_left is None else f" {refused.tries_left} tries left."
-    wait = "" if refused.retry_seconds is None else f" In {refused.retry_seconds} seconds."
-    print(f"  {refused.text()}{tries}{wait}  [{refused.reason}]")
+    tries = "" if refused.tries_left is None else f" ({refused.tries_left} more {'try' if refused.tries_left == 1 else 'tries'}.)"
+    wait = "" if refused.retry_seconds is None else f" ({refused.retry_seconds} seconds to wait.)"
+    print(f"  {refused.text()}{tries}{wait} [{refused.reason}]")
 
 
 # By script -------------------------------------------------------------------------------------------------------------
@@ -175,6 +222,8 @@ class _Mailbox:
     def code(self) -> str:
         """Return the newest code, as it is grouped in an email or as it begins a text message."""
         codes: list[str] = re.findall(r"\d{4} \d{4}$|(?<=: )\d{8}(?= is)", self.shown.getvalue(), re.MULTILINE)
+        if not codes:
+            raise _Failed("no message with a code came")
         return codes[-1]
 
 
@@ -184,72 +233,77 @@ class _Failed(Exception):
 
 def script(path: Path | None) -> int:
     """Run the walk unattended and print every step; return 1 as soon as one does not do what it should."""
+    if path is not None and path.exists():
+        print(f"FAILED: {path} exists. The script starts from nothing; name a file that is not there yet.")
+        return 1
     with _folder(path) as folder:
         mailbox = _Mailbox()
         try:
             _script(_kit(path or Path(folder) / "demo.sqlite", mailbox, "US"), mailbox)
-        except (_Failed, Refused) as failure:
-            print(f"FAILED: {failure}")
+        except _Failed as failure:
+            print(f"    FAILED: {failure}")
             return 1
-    print("All steps did what they should.")
+        except Refused as refused:
+            print(f"    FAILED: refused, which was not due: {refused.text()} [{refused.reason}]")
+            return 1
+    print("\nAll steps did what they should.")
     return 0
 
 
 def _script(kit: Credkit, mailbox: _Mailbox) -> None:
     email, phone = "Ada.Lovelace@example.com", "(415) 555-2671"
-    first, second = "nine grey herons wade", "four loud kettles sing"
+    first, second, third = "nine grey herons wade", "four loud kettles sing", "six brown otters swim"
 
-    _step("an email address that is not one is refused, with the reason")
-    _refused(Reason.EMAIL_INVALID, lambda: kit.sign_up.begin("ada@", context=_CONTEXT))
-    _step(f"sign up with {email}")
+    _step("Somebody types half an email address.")
+    _refused("half an address", Reason.EMAIL_INVALID, lambda: kit.sign_up.begin("ada@", context=_CONTEXT))
+    _step(f"Ada signs up with {email}. The code is sent there.")
     ticket = kit.sign_up.begin(email, context=_CONTEXT)
     grant = kit.sign_up.verify(ticket, mailbox.code(), context=_CONTEXT)
-    _step("a password that is too short and too common is refused, and the grant stays good")
-    _refused(Reason.PASSWORD_REFUSED, lambda: kit.sign_up.complete(grant, "password1", context=_CONTEXT))
+    _refused("a password that is too short and too common", Reason.PASSWORD_REFUSED, lambda: kit.sign_up.complete(grant, "password1", context=_CONTEXT))
     credential = kit.sign_up.complete(grant, first, context=_CONTEXT)
-    _step("link a second account of the host to the same sign-in")
+    _require(len(credential.accounts) == 1, "a better password is accepted on the same page, and Ada has a sign-in")
+    _step("The host links a second account to the same sign-in.")
     linked = kit.admin.link(credential.id, "second-shop", actor="demo")
     _require(len(linked.accounts) == 2, "the sign-in serves two accounts")
-    _step("sign in, with the address typed in other capitals")
+    _step("Ada signs in.")
     before = kit.sign_in.with_password("ADA.lovelace@EXAMPLE.com", first, context=_CONTEXT)
-    _step("a wrong password is refused")
-    _refused(Reason.SIGN_IN_FAILED, lambda: kit.sign_in.with_password(email, second, context=_CONTEXT))
+    _require(before.credential.id == credential.id, "with her address in other capitals")
+    _refused("a wrong password", Reason.SIGN_IN_FAILED, lambda: kit.sign_in.with_password(email, second, context=_CONTEXT))
 
-    _step(f"somebody else signs up with {phone}, and its code is typed on the wrong ticket")
+    _step(f"Ada has forgotten her password and asks for a reset. At the same time somebody signs up with {phone}.")
     reset_ticket = kit.reset.begin(email, context=_CONTEXT)
     reset_code = mailbox.code()
     other_ticket = kit.sign_up.begin(phone, context=_CONTEXT)
     other_code = mailbox.code()
-    _refused(Reason.CODE_WRONG, lambda: kit.reset.verify(reset_ticket, other_code, context=_CONTEXT))
-    _refused(Reason.TICKET_INVALID, lambda: kit.reset.verify(other_ticket, other_code, context=_CONTEXT))
-
-    _step("the right code on its own ticket")
+    _refused("the sign-up's code on the reset's ticket", Reason.CODE_WRONG, lambda: kit.reset.verify(reset_ticket, other_code, context=_CONTEXT))
+    _refused("the sign-up's ticket at the reset", Reason.TICKET_INVALID, lambda: kit.reset.verify(other_ticket, other_code, context=_CONTEXT))
     reset_grant = kit.reset.verify(reset_ticket, reset_code, context=_CONTEXT)
-    _step("the current password is refused as the new one")
-    _refused(Reason.PASSWORD_REFUSED, lambda: kit.reset.complete(reset_grant, first, context=_CONTEXT))
-    _step("set a new password")
+    _require(reset_grant.text != reset_ticket.text, "the right code on its own ticket gives a grant")
+    _refused("the current password as the new one", Reason.PASSWORD_REFUSED, lambda: kit.reset.complete(reset_grant, first, context=_CONTEXT))
+
+    _step("She sets a new password.")
     changed = kit.reset.complete(reset_grant, second, context=_CONTEXT)
     _require(changed.credential.accounts == linked.accounts, "it holds for both accounts")
-    _step("the same call again, as after a lost reply, says the same; another password with the same grant is refused")
     again = kit.reset.complete(reset_grant, second, context=_CONTEXT)
-    _require(again.session_epoch == changed.session_epoch, "nothing was changed twice")
-    _refused(Reason.GRANT_USED, lambda: kit.reset.complete(reset_grant, "six brown otters swim", context=_CONTEXT))
+    _require(again.session_epoch == changed.session_epoch, "the same call again, as after a lost reply, says the same and changes nothing")
+    _refused("the spent grant with another password", Reason.GRANT_USED, lambda: kit.reset.complete(reset_grant, third, context=_CONTEXT))
 
-    _step("the old password is refused, the old session has ended, the new password works for both accounts")
-    _refused(Reason.SIGN_IN_FAILED, lambda: kit.sign_in.with_password(email, first, context=_CONTEXT))
-    _require(not kit.sign_in.holds(before.session), "the old session has ended")
+    _step("What works now, and what does not?")
+    _refused("the old password", Reason.SIGN_IN_FAILED, lambda: kit.sign_in.with_password(email, first, context=_CONTEXT))
+    _require(not kit.sign_in.holds(before.session), "the session from before the reset has ended")
     signed_in = kit.sign_in.with_password(email, second, context=_CONTEXT)
     for account in linked.accounts:
-        _require(account in signed_in.credential.accounts, f"signed in to account {account[:12]}")
+        _require(account in signed_in.credential.accounts, f"the new password signs in to account {account[:12]}")
 
-    _step("change the password while signed in; this session goes on under the new epoch")
-    change = kit.password.change(signed_in.session, second, first, context=_CONTEXT)
-    _require(change.session_epoch == signed_in.session.session_epoch + 1, "all other sessions have ended")
-    _step("nobody can tell whether an address has a sign-in: the answer to a stranger is the same, and nothing is sent")
+    _step("She changes the password while she is signed in.")
+    change = kit.password.change(signed_in.session, second, third, context=_CONTEXT)
+    _require(change.session_epoch == signed_in.session.session_epoch + 1, "all other sessions have ended, and this one goes on under the new epoch")
+    _step("A stranger asks for a reset of an address that nobody has.")
     sent_before = mailbox.shown.getvalue()
     stranger = kit.reset.begin("nobody@example.com", context=_CONTEXT)
+    _require(stranger.public().keys() == reset_ticket.public().keys(), "the answer tells no more than Ada's did")
     _require(mailbox.shown.getvalue() == sent_before, "nothing was sent")
-    _refused(Reason.CODE_WRONG, lambda: kit.reset.verify(stranger, "12345678", context=_CONTEXT))
+    _refused("whatever code the stranger tries", Reason.CODE_WRONG, lambda: kit.reset.verify(stranger, "12345678", context=_CONTEXT))
 
 
 def _step(text: str) -> None:
@@ -258,16 +312,16 @@ def _step(text: str) -> None:
 
 def _require(holds: bool, text: str) -> None:  # noqa: FBT001  # reads as a sentence where it is used
     if not holds:
-        raise _Failed(text)
+        raise _Failed(f"it should be that {text}")
     print(f"    ok: {text}")
 
 
-def _refused(reason: Reason, call: Callable[[], object]) -> None:
+def _refused(what: str, reason: Reason, call: Callable[[], object]) -> None:
     try:
         call()
     except Refused as refused:
         if refused.reason is not reason:
-            raise _Failed(f"refused with {refused.reason} where {reason} was due") from refused
-        print(f"    ok: refused: {refused.text()}")
+            raise _Failed(f"{what} was refused as {refused.reason}; {reason} was due") from refused
+        print(f'    ok: refused: {what}: "{refused.text()}"')
         return
-    raise _Failed(f"not refused; {reason} was due")
+    raise _Failed(f"{what} was not refused; {reason} was due")

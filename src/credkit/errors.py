@@ -207,7 +207,21 @@ class Finding:
         return _FINDINGS[self.kind].format(limit=self.limit)
 
 
-class Refused(Exception):
+class _Travelling(Exception):
+    """Base of exceptions whose `__init__` takes something else than what they say: they are copied and pickled by their state.
+
+    An exception that cannot be read back takes a whole pool of worker processes with it.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), *self.args), self.__dict__
+
+
+def _restored(kind: type[_Travelling], *said: object) -> _Travelling:
+    return kind.__new__(kind, *said)
+
+
+class Refused(_Travelling):
     """A call was refused for something the person can mend; nothing was changed or lost.
 
     Flow methods raise it, so that a refusal nobody handled can never pass for success.
@@ -269,9 +283,14 @@ class Refused(Exception):
             "field": self.field and str(self.field),
             "retry_after": self.retry_seconds,
             "tries_left": self.tries_left,
-            "findings": [{"kind": str(f.kind), "limit": f.limit, "text": f.text(locale)} for f in self.findings] or None,
+            "findings": [_problem_of(finding, locale) for finding in self.findings] or None,
         }
         return document | {name: value for name, value in optional.items() if value is not None}
+
+
+def _problem_of(finding: Finding, locale: str | None) -> dict[str, Any]:
+    limit = {} if finding.limit is None else {"limit": finding.limit}
+    return {"kind": str(finding.kind), **limit, "text": finding.text(locale)}
 
 
 class InvalidIdentifier(Refused):
@@ -292,7 +311,7 @@ class Busy(Refused):
         super().__init__(Reason.BUSY, retry_after=timedelta(seconds=1))
 
 
-class CredkitError(Exception):
+class CredkitError(_Travelling):
     """Base of all trouble: nothing the person typed can mend it. Never raised itself."""
 
     status: Final = 503
@@ -326,7 +345,7 @@ class IdentifierTaken(Exception):
     """Raised by a credential store: another credential holds the identifier. Flows turn it into a `Refused`."""
 
 
-class DeliveryFailed(Exception):
+class DeliveryFailed(_Travelling):
     """Raised by a notifier that could not hand a message over.
 
     With ``permanent=True`` the message is given up; with any other exception it is tried again later (NO-10).

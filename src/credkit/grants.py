@@ -87,6 +87,7 @@ def grant_secret(grant: GrantRecord, keys: KeyRing, *, site: str) -> Secret:
     Raises:
         UnknownKey: The grant was made with a key that is not on the ring.
     """
+    keys.require(grant.key_id)
     covered = (
         grant.id,
         grant.nonce,

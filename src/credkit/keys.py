@@ -53,10 +53,11 @@ class KeyRing:
             ConfigurationError: No key, an unusable id, a key under 32 bytes or one that is plainly not random, or the same key twice.
         """
         problems = _problems(keys)
-        if problems:
-            raise ConfigurationError(problems)
-        self._keys: Final = dict(keys)
+        self._keys: Final = {} if problems else dict(keys)  # before anything is raised: a report with locals asks a half-made ring for its repr
         self._subkeys: Final[dict[tuple[str, bytes], bytes]] = {}
+        if problems:
+            del keys  # as in `parse`
+            raise ConfigurationError(problems)
 
     @classmethod
     def parse(cls, text: str) -> KeyRing:
@@ -65,17 +66,11 @@ class KeyRing:
         Raises:
             ConfigurationError: The text is not of that form, or a key is unusable. It never quotes the text.
         """
-        keys: dict[str, bytes] = {}
-        for place, item in enumerate(text.split(","), start=1):
-            name, colon, encoded = item.strip().partition(":")
-            if not colon:
-                raise ConfigurationError([f"key {place} is not of the form id:base64"])
-            if name in keys:
-                raise ConfigurationError([f"key {place} has the id of an earlier key"])
-            try:
-                keys[name] = base64.b64decode(encoded.strip(), validate=True)
-            except (binascii.Error, ValueError):
-                raise ConfigurationError([f"key {place} is not base64"]) from None
+        keys, problems = _read(text)
+        problems = problems or _problems(keys)
+        if problems:
+            del text, keys  # a report with the locals of this frame must not hold them (KE-05)
+            raise ConfigurationError(problems)
         return cls(keys)
 
     @classmethod
@@ -85,10 +80,10 @@ class KeyRing:
         Raises:
             ConfigurationError: The variable is missing or not usable.
         """
-        text = (os.environ if environ is None else environ).get(name, "")
-        if not text.strip():
+        # Read twice, and never kept: no local here may show it, nor the whole environment (KE-05).
+        if not _variable(name, environ).strip():
             raise ConfigurationError([f"the environment variable {name} is not set; `python -m credkit keys new` makes a value"])
-        return cls.parse(text)
+        return cls.parse(_variable(name, environ))
 
     @property
     def current(self) -> str:
@@ -99,6 +94,15 @@ class KeyRing:
     def ids(self) -> tuple[str, ...]:
         """The ids of all keys, the current one first."""
         return tuple(self._keys)
+
+    def require(self, key_id: str) -> None:
+        """Go on only with a key that is here: to be asked before anything personal is at hand, which a report of the trouble could show.
+
+        Raises:
+            UnknownKey: *key_id* is not on the ring.
+        """
+        if key_id not in self._keys:
+            raise UnknownKey
 
     def mac(self, key_id: str, purpose: str, site: str, *parts: Part) -> bytes:
         """Return HMAC-SHA256 over the framed *parts* under the subkey of *purpose* at *site*: 32 bytes.
@@ -125,6 +129,26 @@ class KeyRing:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a key ring is not pickled or copied")
+
+
+def _variable(name: str, environ: Mapping[str, str] | None) -> str:
+    return (os.environ if environ is None else environ).get(name, "")
+
+
+def _read(text: str) -> tuple[dict[str, bytes], list[str]]:
+    """Return the keys that *text* lists, or the first thing that is wrong with its form."""
+    keys: dict[str, bytes] = {}
+    for place, item in enumerate(text.split(","), start=1):
+        name, colon, encoded = item.strip().partition(":")
+        if not colon:
+            return {}, [f"key {place} is not of the form id:base64"]
+        if name in keys:
+            return {}, [f"key {place} has the id of an earlier key"]
+        try:
+            keys[name] = base64.b64decode(encoded.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            return {}, [f"key {place} is not base64"]
+    return keys, []
 
 
 def _problems(keys: Mapping[str, bytes]) -> list[str]:

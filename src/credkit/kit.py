@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from inspect import isawaitable
 from typing import Literal, Self, TypeAlias
 
-from credkit.delivery import AT_ONCE, TaskDelivery, ThreadDelivery
+from credkit.delivery import AT_ONCE, TaskDelivery, ThreadDelivery, report_failure
 from credkit.errors import ConfigurationError
 from credkit.flows.admin import Admin, AsyncAdmin
 from credkit.flows.courier import AsyncCourier, Courier, Delivered
@@ -255,7 +255,10 @@ def _delivery(deliver: Deliver, courier: Courier, clock: Clock) -> _Delivery:
         raise ConfigurationError(['deliver must be "thread", "manual" or a callable'])
 
     def hand_over(due_at: datetime) -> None:  # noqa: ARG001  # the host's worker runs when it can
-        deliver(run)
+        try:
+            deliver(run)
+        except Exception:  # noqa: BLE001  # the message is stored and stays due, and the asker's answer must not depend on it
+            report_failure()
 
     return hand_over
 
@@ -272,9 +275,12 @@ def _async_delivery(deliver: AsyncDeliver, courier: AsyncCourier, clock: Clock) 
         raise ConfigurationError(['deliver must be "task", "manual" or a callable'])
 
     async def hand_over(due_at: datetime) -> None:  # noqa: ARG001  # as above
-        handed = deliver(run)
-        if isawaitable(handed):
-            await handed
+        try:
+            handed = deliver(run)
+            if isawaitable(handed):
+                await handed
+        except Exception:  # noqa: BLE001  # as above
+            report_failure()
 
     return hand_over
 

@@ -7,10 +7,10 @@ other way round, an async kit may use a blocking store by offloading each call t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from credkit.credential import Credential, NewCredential
 from credkit.errors import ConfigurationError
@@ -26,11 +26,14 @@ __all__ = [
     "LiftedRecords",
     "OffloadedCredentials",
     "OffloadedRecords",
+    "awaited",
     "finish",
     "offload",
 ]
 
 T = TypeVar("T")
+
+_ASYNC_PORT: Final = "a blocking kit was given an async port; use AsyncCredkit"
 
 
 def finish(flow: Coroutine[Any, Any, T]) -> T:
@@ -45,10 +48,33 @@ def finish(flow: Coroutine[Any, Any, T]) -> T:
         result: T = done.value
         return result
     flow.close()
-    raise ConfigurationError(["a blocking kit was given an async port; use AsyncCredkit"])
+    raise ConfigurationError([_ASYNC_PORT])
 
 
-@dataclass(frozen=True, slots=True)
+def _done(result: T) -> T:
+    """Return what a blocking port has returned.
+
+    Raises:
+        ConfigurationError: It has done nothing yet: an async port was given to a blocking kit.
+    """
+    if isinstance(result, Coroutine):
+        result.close()
+        raise ConfigurationError([_ASYNC_PORT])
+    return result
+
+
+def awaited(result: Awaitable[T]) -> Awaitable[T]:
+    """Return what an async port has returned, to be awaited.
+
+    Raises:
+        ConfigurationError: It cannot be: a blocking port was given to an async kit.
+    """
+    if not hasattr(result, "__await__"):
+        raise ConfigurationError(["an async kit was given a blocking port; use the async one, or Credkit"])
+    return result
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class LiftedRecords:
     """A blocking record store in the shape flows expect."""
 
@@ -56,22 +82,22 @@ class LiftedRecords:
 
     async def load(self, keys: Sequence[str]) -> Mapping[str, Record]:
         """See `RecordStore.load`."""
-        return self.store.load(keys)
+        return _done(self.store.load(keys))
 
     async def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
         """See `RecordStore.commit`."""
-        return self.store.commit(checks, writes)
+        return _done(self.store.commit(checks, writes))
 
     async def due(self, kind: str, now: datetime, limit: int) -> Sequence[Record]:
         """See `RecordStore.due`."""
-        return self.store.due(kind, now, limit)
+        return _done(self.store.due(kind, now, limit))
 
     async def purge(self, now: datetime, limit: int) -> int:
         """See `RecordStore.purge`."""
-        return self.store.purge(now, limit)
+        return _done(self.store.purge(now, limit))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LiftedCredentials:
     """A blocking credential store in the shape flows expect."""
 
@@ -79,22 +105,22 @@ class LiftedCredentials:
 
     async def find(self, identifier: Identifier) -> Credential | None:
         """See `CredentialStore.find`."""
-        return self.store.find(identifier)
+        return _done(self.store.find(identifier))
 
     async def get(self, credential_id: str) -> Credential | None:
         """See `CredentialStore.get`."""
-        return self.store.get(credential_id)
+        return _done(self.store.get(credential_id))
 
     async def add(self, new: NewCredential, extra: object) -> Credential:
         """See `CredentialStore.add`."""
-        return self.store.add(new, extra)
+        return _done(self.store.add(new, extra))
 
     async def replace(self, old: Credential, new: Credential) -> Credential | None:
         """See `CredentialStore.replace`."""
-        return self.store.replace(old, new)
+        return _done(self.store.replace(old, new))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LiftedNotifier:
     """A blocking notifier in the shape flows expect."""
 
@@ -102,10 +128,11 @@ class LiftedNotifier:
 
     async def deliver(self, message: Message) -> None:
         """See `Notifier.deliver`."""
-        self.notifier.deliver(message)
+        deliver: Callable[[Message], object] = self.notifier.deliver
+        _done(deliver(message))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LiftedPause:
     """A blocking pause in the shape flows expect."""
 
@@ -113,10 +140,11 @@ class LiftedPause:
 
     async def wait(self, seconds: float) -> None:
         """See `Pause.wait`."""
-        self.pause.wait(seconds)
+        wait: Callable[[float], object] = self.pause.wait
+        _done(wait(seconds))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LiftedDispatch:
     """A blocking dispatch in the shape flows expect."""
 
@@ -134,7 +162,7 @@ async def offload(call: Callable[[], T]) -> T:
     return await asyncio.to_thread(call)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OffloadedRecords:
     """A blocking record store for asyncio code: each call runs in a thread."""
 
@@ -157,7 +185,7 @@ class OffloadedRecords:
         return await offload(lambda: self.store.purge(now, limit))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OffloadedCredentials:
     """A blocking credential store for asyncio code: each call runs in a thread."""
 

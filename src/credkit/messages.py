@@ -31,7 +31,7 @@ class MessageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message to one address or number. A host's notifier sends `subject` and `text` to `to.entered`, no more."""
+    """One message to one address or number. A host's notifier sends `subject` and `text` to `to.address`, no more."""
 
     id: str
     """The same for every delivery of this message: a provider that is given it does not send twice (NO-10)."""
@@ -82,7 +82,7 @@ Somebody asked to sign up at {site} with this email address on {when}{who}.
 You already have a sign-in there, so nothing new was made. Sign in as usual; if you have forgotten the password,
 ask for a new one on the sign-in page.
 
-If that was not you, there is nothing to do.""",
+If that was not you, there is nothing to do. Questions: {support}""",
     MessageKind.PASSWORD_RESET: """\
 The password of your sign-in at {site} was reset with a code on {when}{who}.
 It works at once, and every device that was signed in has been signed out.
@@ -100,14 +100,14 @@ Your code {use} at {site} is
 
     {grouped}
 
-It works for {minutes} minutes, on the page that shows request {label}.
+It works for {span}, on the page that shows request {label}.
 It was asked for on {when}{who}.
 
 If that was not you, do nothing: without this code nothing changes.
 Nobody from {site} will ever ask you for it. Questions: {support}"""
 
 _SHORT: Final = {
-    MessageKind.ALREADY_REGISTERED: "{site}: somebody asked to sign up with this number. You have a sign-in already. Not you? There is nothing to do.",
+    MessageKind.ALREADY_REGISTERED: "{site}: somebody asked to sign up with this number. You have a sign-in already. Not you? Do nothing. Questions: {support}",
     MessageKind.PASSWORD_RESET: "{site}: your password was reset on {when}. Not you? Reset it again on our site and contact {support}",
     MessageKind.PASSWORD_CHANGED: "{site}: your password was changed on {when}. Not you? Reset it on our site and contact {support}",
 }
@@ -119,11 +119,12 @@ def _letter(message: Message) -> str:
     values = _values(message)
     if message.code is None:
         return _LETTERS[message.kind].format(**values) + f"\n\n{message.site.name}\n"
-    minutes = ((message.expires_at or message.at) - message.at) // timedelta(minutes=1)
+    seconds = ((message.expires_at or message.at) - message.at) // timedelta(seconds=1)
+    span = f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
     code = message.code.reveal()
     half = (len(code) + 1) // 2
     grouped = f"{code[:half]} {code[half:]}"  # by layout only, never by leaving values out (OT-19)
-    return _CODE_LETTER.format(**values, use=_USES[message.kind], grouped=grouped, minutes=minutes, label=message.label) + f"\n\n{message.site.name}\n"
+    return _CODE_LETTER.format(**values, use=_USES[message.kind], grouped=grouped, span=span, label=message.label) + f"\n\n{message.site.name}\n"
 
 
 def _short(message: Message) -> str:

@@ -103,7 +103,7 @@ class Issue:
     issued_at: datetime
     expires_at: datetime
     over: bool = False
-    """Seen expired: final, even if a clock goes back (OT-03)."""
+    """Seen expired or used: final, even if a clock goes back (OT-03)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,14 +213,15 @@ def judge(challenge: Challenge, guess: str, expected: Secret, *, now: datetime, 
     *expected* comes from `code_of`, *allowed* says whether the credential's budget has room, and *grant_id* is fresh.
     The guess counts only once `after` is committed; until then another caller may have spent the same try.
     """
-    if challenge.verified_at is not None and now >= challenge.verified_at + repeat:
-        return Decision(Verdict.USED)
+    over = replace(challenge, issue=replace(challenge.issue, over=True))
+    if challenge.verified_at is not None and (challenge.issue.over or now >= challenge.verified_at + repeat):
+        return Decision(Verdict.USED, None if challenge.issue.over else over)
     if challenge.tries_left <= 0:
         return Decision(Verdict.EXHAUSTED)
     if challenge.issue.over:
         return Decision(Verdict.EXPIRED)
     if challenge.verified_at is None and now >= challenge.issue.expires_at:
-        return Decision(Verdict.EXPIRED, replace(challenge, issue=replace(challenge.issue, over=True)))
+        return Decision(Verdict.EXPIRED, over)
 
     equal = hmac.compare_digest(guess.encode("ascii"), expected.reveal().encode("ascii"))
     # Looked at only now: until here an unbound or spent-out challenge has cost exactly what any other costs.
@@ -240,6 +241,7 @@ def code_of(challenge: Challenge, keys: KeyRing, *, site: str, record_key: str) 
         UnknownKey: The challenge was made with a key that is not on the ring. Trouble, never a wrong code (F21).
     """
     issue, binding = challenge.issue, challenge.binding
+    keys.require(issue.key_id)
     bound: tuple[Part, ...] = (
         (None, None, None, None) if binding is None else (binding.credential_id, binding.generation, binding.destination.kind, binding.destination.canonical)
     )

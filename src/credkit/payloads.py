@@ -123,7 +123,7 @@ class Fields:
 
     def maybe_data(self, name: str) -> bytes | None:
         """Return the bytes *name*, or `None`."""
-        return None if self._whole.get(name) is None else self.data(name)
+        return None if self._take(name) is None else self.data(name)
 
     def moment(self, name: str) -> datetime:
         """Return the moment *name*."""
@@ -134,7 +134,7 @@ class Fields:
 
     def maybe_moment(self, name: str) -> datetime | None:
         """Return the moment *name*, or `None`."""
-        return None if self._whole.get(name) is None else self.moment(name)
+        return None if self._take(name) is None else self.moment(name)
 
     def items(self, name: str) -> Sequence[Json]:
         """Return the list *name*."""
@@ -149,7 +149,7 @@ class Fields:
 
     def maybe_part(self, name: str) -> Fields | None:
         """Return the object *name*, or `None`."""
-        return None if self._whole.get(name) is None else self.part(name)
+        return None if self._take(name) is None else self.part(name)
 
     def rest(self) -> Mapping[str, Json]:
         """Return what has not been read: fields of a newer release, to be carried through."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -18,6 +19,7 @@ HIGHEST_CHANCE: Final = 1e-4
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
+_YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,11 @@ class Limits:
     """Journeys begun and codes sent again from one network key; seen. 20 an hour: requirements 1.4."""
     code_guesses: Limit = field(default_factory=lambda: Limit(name="code-guesses", count=50, per=_DAY))
     """Wrong codes for one typed identifier; seen. Ten tickets' worth."""
-    code_failures: Limit = field(default_factory=lambda: Limit(name="code-failures", count=4000, per=timedelta(days=365)))
+    code_failures: Limit = field(default_factory=lambda: Limit(name="code-failures", count=4000, per=_YEAR))
     """Wrong codes for one credential over all tickets and identifiers; silent. 4,000 of 10^8 is 4e-5 a year (F11)."""
+    nobody_failures: Limit = field(default_factory=lambda: Limit(name="nobody-failures", count=25, per=_DAY))
+    """Wrong codes for one identifier that nobody signs in with, at sign-up or on a ticket that is nobody's; silent. 25 a day for a year
+    is 9.1e-5 of 10^8. A day and not a year, as strangers' junk must leave no year records (F15)."""
     sends_hour: Limit = field(default_factory=lambda: Limit(name="sends-hour", count=5, per=_HOUR))
     """Codes to one destination; silent (requirements 1.4)."""
     sends_day: Limit = field(default_factory=lambda: Limit(name="sends-day", count=10, per=_DAY))
@@ -83,7 +88,7 @@ class CourierPolicy:
 
     def backoff(self, attempts: int) -> timedelta:
         """Return the wait after the *attempts*-th failure."""
-        return min(self.longest_wait, timedelta(seconds=30) * 2.0 ** min(attempts, 20))
+        return min(self.longest_wait, timedelta(seconds=30) * 2.0 ** min(max(attempts - 1, 0), 20))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +120,15 @@ class Policy:
             problems.append("grant_tries must be 1 to 100")
         if (self.gate is not None and self.gate < 1) or self.gate_queue < 0:
             problems.append("gate must be at least 1, and gate_queue at least 0")
-        failures = self.limits.code_failures
-        chance = failures.count * max(1.0, timedelta(days=365) / failures.per) / 10**self.otp.digits
-        if chance > HIGHEST_CHANCE and not self.otp.weaker_than_the_floor:
-            problems.append(
-                f"{failures.count} wrong codes in {failures.per} at {self.otp.digits} digits is a yearly chance of {chance:.1e}, above {HIGHEST_CHANCE}"
-            )
+        for failures in (self.limits.code_failures, self.limits.nobody_failures):
+            chance = failures.count * _times_a_year(failures) / 10**self.otp.digits
+            if chance > HIGHEST_CHANCE and not self.otp.weaker_than_the_floor:
+                told = f"{failures.count} wrong codes in {failures.per} at {self.otp.digits} digits ({failures.name})"
+                problems.append(f"{told} is a yearly chance of {chance:.1e}, above {HIGHEST_CHANCE}")
         if problems:
             raise ConfigurationError(problems)
+
+
+def _times_a_year(limit: Limit) -> float:
+    """Return how often *limit* may be used up within a year: at once, again when the span has passed, and then each time it has been forgotten."""
+    return max(_YEAR / limit.per, 1 + math.ceil((_YEAR - limit.per) / limit.memory))

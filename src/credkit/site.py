@@ -13,6 +13,8 @@ __all__ = ["Paths", "Site"]
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _REGION: Final = re.compile(r"[A-Z]{2}")
+_ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[::1\])(?::[0-9]+)?/?", re.ASCII | re.IGNORECASE)
+"""Asked of the text itself: `urlsplit` drops line breaks, outer spaces and an empty query, and takes any character in a host."""
 _LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -83,7 +85,7 @@ def _url_problems(url: str) -> list[str]:
     plain = parts.scheme == "http" and host in _LOCAL_HOSTS
     if (parts.scheme != "https" and not plain) or not host or not host.isascii():
         return ["site.url must be an https origin with an ASCII host (or http://localhost)"]
-    if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username is not None:
+    if not _ORIGIN.fullmatch(url):
         return ["site.url must be an origin only: scheme, host and perhaps a port"]
     return ["site.url has port 0"] if port == 0 else []
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from credkit.framing import frame
 from credkit.secret import Secret
 
-__all__ = ["Grant", "GrantInput", "Purpose", "Ticket", "TicketInput", "Token", "encode_bytes", "secret_digest"]
+__all__ = ["Grant", "GrantInput", "Purpose", "Ticket", "TicketInput", "Token", "cookie_name", "encode_bytes", "ended_cookie", "secret_digest"]
 
 
 class Purpose(StrEnum):
@@ -75,13 +75,27 @@ class _Held(Protocol):
 
 
 def _cookie(held: _Held) -> dict[str, Any]:
-    name = _COOKIES[held.purpose]
+    life = max(0, int((held.expires_at - held.begun_at).total_seconds()))
+    return _cookie_of(held.purpose, held.secret_text.reveal(), life, insecure=held.insecure)
+
+
+def cookie_name(purpose: Purpose, *, insecure: bool) -> str:
+    """Return the name of the cookie of a journey; *insecure* is for plain http on localhost, where a browser takes no ``__Host-`` cookie."""
+    return _COOKIES[purpose] if insecure else f"__Host-{_COOKIES[purpose]}"
+
+
+def ended_cookie(purpose: Purpose, *, insecure: bool) -> dict[str, Any]:
+    """Return the keyword arguments of ``set_cookie`` that take the cookie of a journey away."""
+    return _cookie_of(purpose, "", 0, insecure=insecure)
+
+
+def _cookie_of(purpose: Purpose, value: str, life: int, *, insecure: bool) -> dict[str, Any]:
     return {
-        "key": name if held.insecure else f"__Host-{name}",
-        "value": held.secret_text.reveal(),
-        "max_age": max(0, int((held.expires_at - held.begun_at).total_seconds())),
+        "key": cookie_name(purpose, insecure=insecure),
+        "value": value,
+        "max_age": life,
         "path": "/",
-        "secure": not held.insecure,
+        "secure": not insecure,
         "httponly": True,
         "samesite": "lax",
     }

@@ -29,8 +29,8 @@ class AsyncAdmin:
             Busy: Others kept writing the credential.
             StoreError: The store failed; the account may or may not be linked, and the call can be repeated.
         """
-        if not account or not actor:
-            raise ConfigurationError(["link needs an account and an actor"])
+        if not all(_is_text(given) for given in (credential_id, account, actor)):
+            raise ConfigurationError(["link needs a credential's id, an account and an actor, each as text"])
         for _ in range(ATTEMPTS):
             credential = await self._shell.get(credential_id)
             if credential is None:
@@ -41,6 +41,10 @@ class AsyncAdmin:
             if stored is not None:
                 return stored
         raise Busy
+
+
+def _is_text(given: object) -> bool:
+    return isinstance(given, str) and given != ""
 
 
 class Admin:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from credkit.budgets import Limit
 from credkit.context import Context
@@ -21,19 +21,16 @@ from credkit.grants import GrantRecord, grant_secret, proves
 from credkit.otp import ALPHABET, Challenge, Decision, Issue, Verdict, code_of, judge, normalize_code
 from credkit.outbox import CodeDue
 from credkit.secret import Secret
-from credkit.tickets import Grant, GrantInput, Purpose, Ticket, TicketInput, Token, encode_bytes, secret_digest
+from credkit.tickets import Grant, GrantInput, Purpose, Ticket, TicketInput, Token, cookie_name, encode_bytes, ended_cookie, secret_digest
 
-__all__ = ["CHALLENGE", "GRANT", "OUTBOX", "STAND_IN", "Challenges", "verdict_reasons"]
+__all__ = ["CHALLENGE", "GRANT", "OUTBOX", "Challenges", "verdict_reasons"]
 
 CHALLENGE: Final = "challenge"
 GRANT: Final = "grant"
 OUTBOX: Final = "outbox"
 
 _RETENTION: Final = timedelta(minutes=30)
-"""How long a ended challenge is kept, so that its page hears "expired" and not "unknown"."""
-
-STAND_IN: Final = timedelta(hours=24)
-"""How long failures at nobody's challenge are kept (F15): strangers' junk must not leave year records."""
+"""How long an ended challenge is kept, so that its page hears "expired" and not "unknown"."""
 
 verdict_reasons: Final = {
     Verdict.WRONG: Reason.CODE_WRONG,
@@ -49,6 +46,15 @@ class Challenges:
 
     shell: Shell
     purpose: Purpose
+
+    @property
+    def cookie_name(self) -> str:
+        """See `tickets.cookie_name`."""
+        return cookie_name(self.purpose, insecure=self.shell.site.insecure)
+
+    def ended_cookie(self) -> dict[str, Any]:
+        """See `tickets.ended_cookie`."""
+        return ended_cookie(self.purpose, insecure=self.shell.site.insecure)
 
     async def begin(self, identifier: IdentifierInput, context: Context) -> Ticket:
         """Open a challenge for what was typed, whoever that is, and queue its message."""
@@ -167,7 +173,7 @@ class Challenges:
         shell = self.shell
         (record,) = await transaction.load(shell.key(GRANT, token.id))
         grant = None if record is None else GrantRecord.from_payload(record.payload)
-        if grant is None or grant.purpose is not self.purpose or not proves(token.secret, grant, shell.codes, site=shell.site.id):
+        if grant is None or grant.id != token.id or grant.purpose is not self.purpose or not proves(token.secret, grant, shell.codes, site=shell.site.id):
             raise Refused(Reason.GRANT_INVALID)
         if not _same_session(grant.session_digest, shell.session_digest(context)):
             raise Refused(Reason.GRANT_INVALID)
@@ -186,7 +192,7 @@ class Challenges:
     async def _load(self, transaction: Transaction, token: Token, context: Context) -> Challenge:
         (record,) = await transaction.load(self.shell.key(CHALLENGE, token.id))
         challenge = None if record is None else Challenge.from_payload(record.payload)
-        if challenge is None or challenge.purpose is not self.purpose:
+        if challenge is None or challenge.id != token.id or challenge.purpose is not self.purpose:
             raise Refused(Reason.TICKET_INVALID)
         if not hmac.compare_digest(challenge.secret_digest, secret_digest(self.purpose, token.id, token.secret)):
             raise Refused(Reason.TICKET_INVALID)
@@ -268,7 +274,7 @@ class Challenges:
         limits, binding = self.shell.policy.limits, challenge.binding
         typed = Subject.identifier(challenge.identifier)
         if binding is None or binding.credential_id is None:
-            return [(limits.code_guesses, typed), (replace(limits.code_failures, per=STAND_IN), Subject.identifier(challenge.identifier, what="nobody"))]
+            return [(limits.code_guesses, typed), (limits.nobody_failures, Subject.nobody(challenge.identifier))]
         return [(limits.code_guesses, typed), (limits.code_failures, Subject.credential(binding.credential_id))]
 
     def _put(self, transaction: Transaction, challenge: Challenge) -> None:

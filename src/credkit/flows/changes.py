@@ -46,7 +46,7 @@ class Changed:
 
 def intent_of(kind: MessageKind, change_id: str, credential: Credential, *, context: Context, now: datetime, proved: Identifier | None = None) -> Intent:
     """Return the intent that announces a change to every verified identifier, before or by it (NO-08, RS-13)."""
-    told = credential.verified
+    told = credential.told
     if proved is not None and proved not in told:
         told = (*told, proved)
     return Intent(

@@ -16,12 +16,12 @@ from typing import Final, TypeAlias, TypeVar
 
 from credkit.budgets import Limit
 from credkit.credential import Credential
-from credkit.errors import Busy, CredkitError, DeliveryFailed, UnknownKey
+from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, UnknownKey
 from credkit.flows.challenges import CHALLENGE, OUTBOX
 from credkit.flows.metering import load_meters
 from credkit.flows.shell import Shell, Subject
 from credkit.flows.transaction import Transaction, guarded
-from credkit.lifting import finish
+from credkit.lifting import awaited, finish
 from credkit.messages import Message, MessageKind
 from credkit.otp import Binding, Challenge, code_of
 from credkit.outbox import CodeDue, Intent, NoticeDue, read_outbox_item
@@ -105,7 +105,8 @@ class AsyncCourier:
             # In random order, so that couriers that start together do not race for the same message (F28).
             record = due.pop(shell.entropy.below(len(due)))
             try:
-                counts[await self._deliver(record.key)] += 1
+                for outcome in await self._deliver(record.key):
+                    counts[outcome] += 1
             except Busy:
                 counts[_Outcome.KEPT] += 1
             except CredkitError as failure:
@@ -114,18 +115,22 @@ class AsyncCourier:
             raise trouble
         return Delivered(sent=counts[_Outcome.SENT], failed=counts[_Outcome.FAILED], kept=counts[_Outcome.KEPT], dropped=counts[_Outcome.DROPPED])
 
-    async def _deliver(self, key: str) -> _Outcome:
+    async def _deliver(self, key: str) -> list[_Outcome]:
+        """Deliver one item, and return what became of each of its messages: an intent may hold several, or none."""
         step = await self._shell.transact(lambda transaction: self._take(transaction, key))
         if isinstance(step, _Unsettled):
             return await self._settle(step, key)
-        if isinstance(step, _Outcome):
-            return step
+        return [step if isinstance(step, _Outcome) else await self._hand_over(step, key)]
+
+    async def _hand_over(self, parcel: _Parcel, key: str) -> _Outcome:
         try:
-            await self._shell.notifier.deliver(step.message)
+            await awaited(self._shell.notifier.deliver(parcel.message))
+        except ConfigurationError:
+            raise  # the notifier is of the other colour: trying again would go wrong each time, and unseen
         except DeliveryFailed as failure:
-            return await self._after_failure(key, step.item, give_up=failure.permanent)
+            return await self._after_failure(key, parcel.item, give_up=failure.permanent)
         except Exception:  # noqa: BLE001  # a host's notifier may raise anything; none of it may stop the other messages
-            return await self._after_failure(key, step.item, give_up=False)
+            return await self._after_failure(key, parcel.item, give_up=False)
         await self._shell.transact(lambda transaction: self._remove(transaction, key))
         return _Outcome.SENT
 
@@ -207,7 +212,8 @@ class AsyncCourier:
             credential_id=credential.id,
             accounts=credential.accounts,
         )
-        return self._take_notice(transaction, record, notice, now)
+        # From here on it is a notice, which ends by delivery and not with the code it stands for.
+        return self._take_notice(transaction, replace(record, expires_at=now + FOREVER), notice, now)
 
     def _take_notice(self, transaction: Transaction, record: Record, item: NoticeDue, now: datetime) -> _Step:
         leased = self._lease(transaction, record, item, now)
@@ -239,7 +245,7 @@ class AsyncCourier:
             meter.charge(transaction, now)
         return True
 
-    async def _settle(self, unsettled: _Unsettled, key: str) -> _Outcome:
+    async def _settle(self, unsettled: _Unsettled, key: str) -> list[_Outcome]:
         """Find out whether the intended change was made, and make sure that the answer stays true."""
         shell, now, intent = self._shell, self._shell.clock.now(), unsettled.intent
         credential = await shell.get(intent.credential_id)
@@ -247,32 +253,33 @@ class AsyncCourier:
             return await self._announce(intent, key)
         if credential is not None and now < intent.at + shell.policy.courier.settles:
             await self._put_off(key, intent.at + shell.policy.courier.settles)
-            return _Outcome.KEPT
+            return [_Outcome.KEPT]
         # Fence: with a new version in place, a change that was prepared on the old one loses its swap. It may try again,
         # but only after it has written its intent anew, and then the intent is not forgotten below.
         if credential is not None and await shell.replace(credential, credential) is None:
             await self._put_off(key, now)
-            return _Outcome.KEPT
-        return await shell.transact(lambda transaction: self._forget(transaction, unsettled, key))
+            return [_Outcome.KEPT]
+        return [await shell.transact(lambda transaction: self._forget(transaction, unsettled, key))]
 
-    async def _announce(self, intent: Intent, key: str) -> _Outcome:
+    async def _announce(self, intent: Intent, key: str) -> list[_Outcome]:
         """Turn a settled intent into its notices, at once or not at all, and deliver them."""
         shell, now = self._shell, self._shell.clock.now()
-        notices = intent.notices()
+        notices = {shell.key(OUTBOX, notice.id): notice for notice in intent.notices()}
 
         async def expand(transaction: Transaction) -> bool:
-            (record,) = await transaction.load(key)
+            record, *waiting = await transaction.load(key, *notices)
             if record is None:
                 return False
             transaction.delete(key)
-            for notice in notices:
-                transaction.put(key=shell.key(OUTBOX, notice.id), kind=shell.kind(OUTBOX), payload=notice.to_payload(), expires_at=now + FOREVER, due_at=now)
+            for (name, notice), out in zip(notices.items(), waiting, strict=True):
+                if out is None:  # else a call that came too late has written the intent anew, and the notice is on its way already
+                    transaction.put(key=name, kind=shell.kind(OUTBOX), payload=notice.to_payload(), expires_at=now + FOREVER, due_at=now)
             return True
 
         if not await shell.transact(expand):
-            return _Outcome.TAKEN
-        outcomes = [await self._deliver(shell.key(OUTBOX, notice.id)) for notice in notices]
-        return _Outcome.SENT if all(outcome is _Outcome.SENT for outcome in outcomes) else _Outcome.FAILED
+            return [_Outcome.TAKEN]
+        delivered = [await self._deliver(name) for name in notices]
+        return [outcome for outcomes in delivered for outcome in outcomes]
 
     async def _forget(self, transaction: Transaction, unsettled: _Unsettled, key: str) -> _Outcome:
         """Drop an intent whose change can not land any more, unless a call has written it anew since the lease."""

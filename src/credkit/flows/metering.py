@@ -16,7 +16,7 @@ from credkit.errors import Busy, CredkitError, Reason, Refused
 from credkit.flows.shell import Shell, Subject
 from credkit.flows.transaction import Transaction
 
-__all__ = ["Charge", "Meter", "load_meters", "refund"]
+__all__ = ["Charge", "Meter", "forget_uses", "load_meters", "refund"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +90,16 @@ async def refund(shell: Shell, charges: Sequence[Charge]) -> None:
 
     with suppress(Busy, CredkitError):
         await shell.transact(take_back)
+
+
+async def forget_uses(shell: Shell, counted: Sequence[tuple[Limit, Subject]]) -> None:
+    """Let these counts begin anew: the person has proved who they are. If that fails they stay."""
+    keys = [key for limit, subject in counted for key in shell.budget_keys(limit.name, subject)]
+
+    async def forget(transaction: Transaction) -> None:
+        for key, record in zip(keys, await transaction.load(*keys), strict=True):
+            if record is not None:
+                transaction.delete(key)
+
+    with suppress(Busy, CredkitError):
+        await shell.transact(forget)

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from credkit.context import Context, Session
+from credkit.context import Context, Session, checked
 from credkit.credential import Credential
 from credkit.errors import Finding, InvalidIdentifier, PasswordRefused, Reason, Refused
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
 from credkit.flows.metering import Charge, load_meters, refund
-from credkit.flows.passwords import judge_password, site_words
+from credkit.flows.passwords import compare_password, judge_password, site_words
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.sign_in import held_by
 from credkit.flows.transaction import Transaction
@@ -44,7 +44,7 @@ class AsyncPasswordChange:
             PasswordRefused: The new password breaks a rule; all findings at once.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
-        shell = self._shell
+        shell, context = self._shell, checked(context)
         place = shell.hashing.reserve()
         try:
             credential = await self._who(who)
@@ -53,7 +53,7 @@ class AsyncPasswordChange:
             except PasswordRefused:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG) from None
             charges = await self._charge(credential)
-            if not (await place.verify(credential.password_hash, presented)).matches:
+            if not (await compare_password(shell, place, credential.password_hash, presented, charges)).matches:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG)
             await refund(shell, charges)
             chosen = judge_password(shell, new, [entry.identifier for entry in credential.identifiers], presented)

@@ -7,14 +7,16 @@ sign-in; other sessions end; every verified identifier is told; nobody is signed
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.errors import Finding, FindingKind, PasswordRefused, Reason, Refused
 from credkit.flows.challenges import Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
+from credkit.flows.metering import forget_uses
 from credkit.flows.passwords import judge_password
-from credkit.flows.shell import IdentifierInput, Shell
+from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.grants import GrantRecord
 from credkit.lifting import finish
 from credkit.messages import MessageKind
@@ -35,6 +37,15 @@ class AsyncPasswordReset:
     @property
     def _challenges(self) -> Challenges:
         return Challenges(self._shell, Purpose.PASSWORD_RESET)
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie that `cookie()` of this journey's tickets and grants describes, for reading it."""
+        return self._challenges.cookie_name
+
+    def ended_cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``set_cookie`` that take that cookie away, once the journey is over."""
+        return self._challenges.ended_cookie()
 
     async def begin(self, identifier: IdentifierInput, *, context: Context) -> Ticket:
         """Send a code to whoever signs in with *identifier*, if anybody does; the answer is the same in any case (RS-01).
@@ -70,7 +81,7 @@ class AsyncPasswordReset:
         return await self._challenges.verify(ticket, code, context)
 
     async def complete(self, grant: GrantInput, new_password: PasswordInput, *, context: Context) -> Changed:
-        """Set the new password; end all sessions; tell every verified identifier.
+        """Set the new password; end all sessions; tell every verified identifier; forget the wrong passwords of before.
 
         The same call repeated, after a lost reply, says the same; another password with the same grant is refused.
 
@@ -85,9 +96,11 @@ class AsyncPasswordReset:
         try:
             spent = await shell.transact(lambda transaction: self._challenges.spend(transaction, token, context, now))
             credential = await self._credential(spent)
-            return await self._set(place, spent, credential, new_password, context)
+            changed = await self._set(place, spent, credential, new_password, context)
         finally:
             place.release()
+        await self._forget_guesses(changed.credential)
+        return changed
 
     async def _credential(self, grant: GrantRecord) -> Credential:
         """Return the credential the grant is for.
@@ -120,6 +133,12 @@ class AsyncPasswordReset:
             return await self._too_late(place, grant, await self._credential(grant), proposed)
         return Changed(credential=stored, session_epoch=stored.session_epoch, ended=Ended.ALL)
 
+    async def _forget_guesses(self, credential: Credential) -> None:
+        """Let the wrong passwords of before count no longer: they were guesses at another password (RS-11)."""
+        limits = self._shell.policy.limits
+        typed = [(limits.password_guesses, Subject.identifier(entry.identifier)) for entry in credential.identifiers]
+        await forget_uses(self._shell, [(limits.password_failures, Subject.credential(credential.id)), *typed])
+
     async def _too_late(self, place: AsyncHashingPlace, grant: GrantRecord, credential: Credential, proposed: PasswordInput) -> Changed:
         """Say the same again to the call that made this change and lost the reply, and "used" to any other (F4)."""
         password = normalize_password(proposed)
@@ -135,6 +154,15 @@ class PasswordReset:
 
     def __init__(self, shell: Shell) -> None:
         self._flow = AsyncPasswordReset(shell)
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie that `cookie()` of this journey's tickets and grants describes, for reading it."""
+        return self._flow.cookie_name
+
+    def ended_cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``set_cookie`` that take that cookie away, once the journey is over."""
+        return self._flow.ended_cookie()
 
     def begin(self, identifier: IdentifierInput, *, context: Context) -> Ticket:
         """Send a code to whoever signs in with *identifier*, if anybody does; the answer is the same in any case (RS-01).
@@ -170,7 +198,7 @@ class PasswordReset:
         return finish(self._flow.verify(ticket, code, context=context))
 
     def complete(self, grant: GrantInput, new_password: PasswordInput, *, context: Context) -> Changed:
-        """Set the new password; end all sessions; tell every verified identifier.
+        """Set the new password; end all sessions; tell every verified identifier; forget the wrong passwords of before.
 
         The same call repeated, after a lost reply, says the same; another password with the same grant is refused.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar
 
-from credkit.context import Context
+from credkit.context import Context, checked
 from credkit.credential import Credential, NewCredential
 from credkit.flows.transaction import Transaction, guarded, transact
 from credkit.framing import frame
@@ -46,9 +46,11 @@ class Subject:
     """Whom a budget counts."""
 
     what: str
-    text: str
+    text: str = field(repr=False)
     personal: bool
     """Whether the text could be tried out from a list, so that its name needs a key."""
+    lasting: bool = True
+    """Whether a count has to outlive a rotation of the keys, so that a personal name is looked for under each."""
 
     @classmethod
     def credential(cls, credential_id: str) -> Subject:
@@ -61,14 +63,19 @@ class Subject:
         return cls(f"{what}:{identifier.kind}", identifier.canonical, personal=True)
 
     @classmethod
+    def nobody(cls, identifier: Identifier) -> Subject:
+        """Count what stands in for the credential of an identifier that nobody has: one name, as a credential has (TE-04)."""
+        return cls(f"nobody:{identifier.kind}", identifier.canonical, personal=True, lasting=False)
+
+    @classmethod
     def network(cls, network_key: str) -> Subject:
         """Count a network key."""
         return cls("network", network_key, personal=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Shell:
-    """The ports, policy and keys of one site."""
+    """The ports, policy and keys of one site. It stands in every frame of every flow, and a host's ports may say anything of themselves, so it says nothing."""
 
     records: AsyncRecordStore
     credentials: AsyncCredentialStore
@@ -110,8 +117,9 @@ class Shell:
 
         Raises:
             InvalidIdentifier: It is none.
+            ConfigurationError: *context* is none.
         """
-        region = context.region or self.site.default_region
+        region = checked(context).region or self.site.default_region
         return parse_identifier(text, region=region, allow_test_domains=self.allow_test_domains)
 
     def kind(self, kind: str) -> str:
@@ -129,13 +137,17 @@ class Shell:
     def _digests(self, subject: Subject) -> tuple[str, ...]:
         if not subject.personal:
             return (encode_bytes(hashlib.sha256(frame("index", self.site.id, subject.what, subject.text)).digest()),)
-        return tuple(encode_bytes(self.index.mac(key_id, "index", self.site.id, subject.what, subject.text)) for key_id in self.index.ids)
+        key_ids = self.index.ids if subject.lasting else (self.index.current,)
+        return tuple(encode_bytes(self.index.mac(key_id, "index", self.site.id, subject.what, subject.text)) for key_id in key_ids)
 
     def session_digest(self, context: Context) -> bytes | None:
-        """Return what is stored of the session a journey began in: it must be the same to go on (F23)."""
-        if context.session_key is None:
-            return None
-        return hashlib.sha256(frame("session", self.site.id, context.session_key)).digest()
+        """Return what is stored of the session a journey began in: it must be the same to go on (F23).
+
+        Raises:
+            ConfigurationError: *context* is none.
+        """
+        session_key = checked(context).session_key
+        return None if session_key is None else hashlib.sha256(frame("session", self.site.id, session_key)).digest()
 
     def fresh_id(self) -> str:
         """Return 128 random bits as text."""

@@ -14,6 +14,7 @@ from credkit.context import Context, Session
 from credkit.credential import Credential
 from credkit.errors import CredkitError, IdentifierTaken, PasswordRefused, Reason, Refused, SeveralAccounts
 from credkit.flows.metering import Charge, load_meters, refund
+from credkit.flows.passwords import compare_password
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.transaction import Transaction
 from credkit.identifiers import Identifier
@@ -73,7 +74,7 @@ class AsyncSignIn:
         try:
             credential = await shell.find(typed)
             allowed, charges = await self._charge(typed, credential, context)
-            verification = await place.verify(None if credential is None else credential.password_hash, proposed)
+            verification = await compare_password(shell, place, None if credential is None else credential.password_hash, proposed, charges)
             # Whatever is missing or forbidden is looked at only now: one hash has been made in every case (PW-15).
             if credential is None or not verification.matches or not allowed or not _may_sign_in(credential, typed):
                 raise Refused(Reason.SIGN_IN_FAILED)
@@ -96,7 +97,7 @@ class AsyncSignIn:
     async def _charge(self, typed: Identifier, credential: Credential | None, context: Context) -> tuple[bool, tuple[Charge, ...]]:
         """Count this try with what was typed, with whose it is or a stand-in, and with the network, before it is compared."""
         shell, now, limits = self._shell, self._shell.clock.now(), self._shell.policy.limits
-        owner = Subject.identifier(typed, what="nobody") if credential is None else Subject.credential(credential.id)
+        owner = Subject.nobody(typed) if credential is None else Subject.credential(credential.id)
         wanted: list[tuple[Limit, Subject]] = [
             (limits.password_failures, owner),
             (limits.password_guesses, Subject.identifier(typed)),
@@ -124,10 +125,21 @@ class AsyncSignIn:
 
 async def held_by(shell: Shell, session: Session) -> Credential | None:
     """Return the credential that *session* is signed in with, or `None` if the session has ended."""
+    if not _is_whole(session):
+        return None
     credential = await shell.get(session.credential_id)
     if credential is None or credential.disabled or credential.session_epoch != session.session_epoch:
         return None
     return credential
+
+
+def _is_whole(session: object) -> bool:
+    """Return whether *session* holds what a session holds; one that was read from a cookie may hold anything (REQ-D4c)."""
+    return isinstance(session, Session) and _is_text(session.credential_id) and type(session.session_epoch) is int  # and so not `False`
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _may_sign_in(credential: Credential, typed: Identifier) -> bool:

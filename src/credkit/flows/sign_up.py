@@ -6,6 +6,7 @@ A stranger who types an identifier that is in use sees what anybody sees; its ow
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from credkit.context import Context
 from credkit.credential import Credential, Mark, NewCredential, Registered, Standing
@@ -31,6 +32,15 @@ class AsyncSignUp:
     @property
     def _challenges(self) -> Challenges:
         return Challenges(self._shell, Purpose.SIGN_UP)
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie that `cookie()` of this journey's tickets and grants describes, for reading it."""
+        return self._challenges.cookie_name
+
+    def ended_cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``set_cookie`` that take that cookie away, once the journey is over."""
+        return self._challenges.ended_cookie()
 
     async def begin(self, identifier: IdentifierInput, *, context: Context) -> Ticket:
         """Send a code to *identifier*, or word to its owner if it is in use; the answer is the same in both cases.
@@ -113,6 +123,15 @@ class SignUp:
 
     def __init__(self, shell: Shell) -> None:
         self._flow = AsyncSignUp(shell)
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie that `cookie()` of this journey's tickets and grants describes, for reading it."""
+        return self._flow.cookie_name
+
+    def ended_cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``set_cookie`` that take that cookie away, once the journey is over."""
+        return self._flow.ended_cookie()
 
     def begin(self, identifier: IdentifierInput, *, context: Context) -> Ticket:
         """Send a code to *identifier*, or word to its owner if it is in use; the answer is the same in both cases.

@@ -31,13 +31,27 @@ _TAG_BYTES: Final = 32
 _FLOOR: Final = {1: 47104, 2: 19456, 3: 12288, 4: 9216, 5: 7168}
 """Least memory in KiB by passes: the equal rows of the OWASP Password Storage Cheat Sheet, also in ASVS 5.0 appendix C (PW-12)."""
 
+_MOST_MEMORY_KIB: Final = 1 << 22
+_MOST_WORK: Final = 1 << 24
+_MOST_LANES: Final = 64
+"""4 GiB, twice the first recommended option of RFC 9106 section 4; KiB times passes, 85 times the default's work, some 10 s. A stored hash that
+asks for more is damaged or planted, and comparing with it would stop the machine."""
+
+_PHC: Final = re.compile(r"\$argon2(?:id|i|d)(?:\$v=(?:16|19))?\$m=([0-9]{1,8}),t=([0-9]{1,8}),p=([0-9]{1,2})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{6,}")
+"""https://github.com/P-H-C/phc-string-format; salts of 8 bytes and results of 4 at least, as Argon2 demands (RFC 9106 section 3.1)."""
+
+
+def _is_affordable(*, memory_kib: int, passes: int, lanes: int) -> bool:
+    return memory_kib <= _MOST_MEMORY_KIB and memory_kib * passes <= _MOST_WORK and lanes <= _MOST_LANES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashingProfile:
     """Parameters of Argon2id.
 
     Raises:
-        ConfigurationError: Weaker than the OWASP table, and not said so with ``insecure_for_tests=True``, which warns instead.
+        ConfigurationError: Weaker than the OWASP table, and not said so with ``insecure_for_tests=True``, which warns instead; or so strong
+            that a comparison would take longer than anybody waits.
     """
 
     memory_kib: int
@@ -46,8 +60,10 @@ class HashingProfile:
     insecure_for_tests: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.lanes <= 64 or self.passes < 1 or self.memory_kib < 8 * self.lanes:
+        if not 1 <= self.lanes <= _MOST_LANES or self.passes < 1 or self.memory_kib < 8 * self.lanes:
             raise ConfigurationError(["a hashing profile needs a pass, a lane, and 8 KiB for each lane (RFC 9106 section 3.1)"])
+        if not _is_affordable(memory_kib=self.memory_kib, passes=self.passes, lanes=self.lanes):
+            raise ConfigurationError([f"a hashing profile may ask for {_MOST_MEMORY_KIB} KiB, and {_MOST_WORK} KiB times passes, at most"])
         if self.memory_kib >= _FLOOR[min(self.passes, max(_FLOOR))]:
             return
         if not self.insecure_for_tests:
@@ -104,36 +120,32 @@ class PasswordHasher:
             UnknownKey: The hash was made with a pepper key that is not on the ring: trouble, and not a wrong password (KE-07).
         """
         keyed = None if stored is None else _KEYED.fullmatch(stored)
-        if keyed is None:
+        if stored is None and self._pepper is not None:
+            key_id, phc, material = None, stored, _keyed(self._pepper, self._pepper.current, password)
+        elif keyed is None:
             key_id, phc, material = None, stored, _bytes(password)
         elif self._pepper is None:
             raise ConfigurationError(["stored passwords are keyed, and the kit was given no pepper"])
         else:
             key_id, phc, material = keyed[1], keyed[2], _keyed(self._pepper, keyed[1], password)
 
-        if phc is None or not self._is_hash(phc):
+        matches = self._compare(phc, material) if phc is not None and _is_hash(phc) else None
+        if phc is None or matches is None:  # nothing to compare with, or nothing that Argon2 can read: neither has cost anything yet
             self._compare(self._nobody, material)
             return Verification(matches=False, malformed=stored is not None)
-        matches = self._compare(phc, material)
         current = None if self._pepper is None else self._pepper.current
         return Verification(matches=matches, needs_rehash=matches and (key_id != current or self._argon2.check_needs_rehash(phc)))
 
-    def _is_hash(self, phc: str) -> bool:
+    def _compare(self, phc: str, material: bytes) -> bool | None:
+        """Return whether they match, or `None` if *phc* is no hash after all."""
         import argon2  # noqa: PLC0415  # on first use: it loads a shared library
 
         try:
-            argon2.extract_parameters(phc)
-        except (argon2.exceptions.InvalidHashError, ValueError, KeyError):
-            return False
-        return True
-
-    def _compare(self, phc: str, material: bytes) -> bool:
-        import argon2  # noqa: PLC0415  # see above
-
-        try:
             return self._argon2.verify(phc, material)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError, ValueError):
+        except argon2.exceptions.VerifyMismatchError:
             return False
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return None
 
     @cached_property
     def _argon2(self) -> argon2.PasswordHasher:
@@ -156,9 +168,16 @@ class PasswordHasher:
         return f"$argon2id$v=19$m={profile.memory_kib},t={profile.passes},p={profile.lanes}${salt}${tag}"
 
 
+def _is_hash(phc: str) -> bool:
+    """Return whether *phc* looks like a hash and can be compared with: argon2-cffi reads more leniently, and up to a NUL only."""
+    match = _PHC.fullmatch(phc)
+    return match is not None and _is_affordable(memory_kib=int(match[1]), passes=int(match[2]), lanes=int(match[3]))
+
+
 def _bytes(password: Secret) -> bytes:
     return password.reveal().encode()
 
 
 def _keyed(pepper: KeyRing, key_id: str, password: Secret) -> bytes:
+    pepper.require(key_id)  # while the password still hides itself: a report of the trouble may show the locals of every frame (PW-26)
     return base64.b64encode(pepper.mac(key_id, "password", "", _bytes(password)))

@@ -27,6 +27,8 @@ _FORBIDDEN: Final = re.compile(
 """Controls (RFC 8265 section 4.2), which no keyboard types into a password field; surrogates and noncharacters, which no text holds (PW-04).
 The rest of PRECIS's class is not enforced: it would refuse the joiners of emoji and of Persian and Indic words."""
 
+_TOO_LONG: Final = Finding(kind=FindingKind.TOO_LONG, limit=LONGEST_PASSWORD)
+
 
 def normalize_password(password: PasswordInput) -> Secret:
     """Return *password* in the form that is hashed.
@@ -34,17 +36,18 @@ def normalize_password(password: PasswordInput) -> Secret:
     Raises:
         PasswordRefused: It can be nobody's password: empty, no text, over `LONGEST_PASSWORD` code points, or with a character that no password has.
     """
-    text = text_of(password)
+    normal = _normal(text_of(password))
+    if isinstance(normal, Finding):
+        raise PasswordRefused([normal])  # from here, where no local holds the text: a report of an exception may show them (PW-26)
+    return normal
+
+
+def _normal(text: str | None) -> Secret | Finding:
     if not text:
-        raise PasswordRefused([Finding(kind=FindingKind.EMPTY)])
-    _require_length(text)  # before any work is done on it
+        return Finding(kind=FindingKind.EMPTY)
+    if len(text) > LONGEST_PASSWORD:  # before any work is done on it
+        return _TOO_LONG
     if _FORBIDDEN.search(text):
-        raise PasswordRefused([Finding(kind=FindingKind.FORBIDDEN_CHARACTER)])
+        return Finding(kind=FindingKind.FORBIDDEN_CHARACTER)
     normal = unicodedata.normalize("NFC", _SPACES.sub(" ", text))
-    _require_length(normal)  # a few letters become two or three by NFC
-    return Secret(normal)
-
-
-def _require_length(text: str) -> None:
-    if len(text) > LONGEST_PASSWORD:
-        raise PasswordRefused([Finding(kind=FindingKind.TOO_LONG, limit=LONGEST_PASSWORD)])
+    return Secret(normal) if len(normal) <= LONGEST_PASSWORD else _TOO_LONG  # a few letters become two or three by NFC

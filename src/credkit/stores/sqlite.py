@@ -13,10 +13,12 @@ import os
 import secrets
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -78,12 +80,11 @@ _KEYS_AT_ONCE: Final = 500
 class _Held:
     """A connection with the process that opened it. It closes with its thread, but only where it was opened."""
 
-    def __init__(self, path: str, timeout: float, inherited: _Held | None) -> None:
+    def __init__(self, connection: sqlite3.Connection, inherited: _Held | None) -> None:
         self.pid = os.getpid()
         # A forked child keeps the parent's connection untouched: closing it would drop the parent's locks.
         self._inherited = inherited
-        # The interpreter may collect a thread's connection in another thread; it is never used by two.
-        self.connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+        self.connection = connection
         self.connection.execute("PRAGMA synchronous=FULL")
         self.connection.execute("PRAGMA foreign_keys=ON")
 
@@ -99,14 +100,28 @@ class _Connections:
         self._path = str(path)
         self._timeout = timeout.total_seconds()
         self._local = threading.local()
+        if hasattr(os, "register_at_fork"):  # nowhere else are there forks
+            os.register_at_fork(before=partial(_close, weakref.ref(self)))
 
     def get(self) -> sqlite3.Connection:
         """Return the connection of this thread and process."""
         held: _Held | None = getattr(self._local, "held", None)
         if held is None or held.pid != os.getpid():
-            held = _Held(self._path, self._timeout, held)
-            self._local.held = held
+            # The interpreter may collect a thread's connection in another thread; it is never used by two.
+            connection = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
+            held = self._local.held = _Held(connection, held)
         return held.connection
+
+    def close(self) -> None:
+        """Close this thread's connection, unless it is in use; the next use opens another.
+
+        Before a fork this must be so: SQLite keeps its locks by process and file, and a child that inherits an open connection
+        believes that it has the parent's. Once the parent closes, the child writes on to a log that has been removed.
+        """
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is not None and held.pid == os.getpid() and not held.connection.in_transaction:
+            del self._local.held
+            held.connection.close()
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection, None, None]:
@@ -119,6 +134,12 @@ class _Connections:
         """Give a connection that nobody else writes beside; commit at the end, or undo everything."""
         with _trouble(), _transaction(self.get(), "BEGIN IMMEDIATE") as connection:
             yield connection
+
+
+def _close(connections: weakref.ref[_Connections]) -> None:
+    alive = connections()
+    if alive is not None:
+        alive.close()
 
 
 @contextmanager
@@ -263,8 +284,8 @@ class SqliteCredentials:
         with self._connections.writing() as connection:
             if connection.execute(query, (*_columns(stored), old.id, old.version)).rowcount == 0:
                 return None
-            if new.identifiers != old.identifiers:
-                _put_identifiers(connection, stored)
+            # Always: how an identifier was typed is no part of its equality, so comparing would miss a change of that.
+            _put_identifiers(connection, stored)
         return stored
 
 
@@ -335,8 +356,8 @@ class SqliteStores:
     def __init__(self, path: str | Path, *, timeout: timedelta = timedelta(seconds=10), on_add: OnAdd | None = None) -> None:
         """Name the file, how long a write may wait for its turn, and what else `add` inserts."""
         self._connections = _Connections(path, timeout)
-        self.records = SqliteRecords(self._connections)
-        self.credentials = SqliteCredentials(self._connections, on_add)
+        self.records: SqliteRecords = SqliteRecords(self._connections)
+        self.credentials: SqliteCredentials = SqliteCredentials(self._connections, on_add)
 
     def create(self) -> SqliteStores:
         """Create the tables that are missing, and return the stores.
@@ -348,6 +369,7 @@ class SqliteStores:
             connection = self._connections.get()
             connection.execute("PRAGMA journal_mode=WAL")  # kept in the file, so once is enough
             connection.executescript(_SCHEMA)
+            self._connections.close()  # the workers of a server are often forked next
         return self
 
 
@@ -356,9 +378,9 @@ class AsyncSqliteStores:
 
     def __init__(self, path: str | Path, *, timeout: timedelta = timedelta(seconds=10), on_add: OnAdd | None = None) -> None:
         """Name the file, how long a write may wait for its turn, and what else `add` inserts."""
-        self.blocking = SqliteStores(path, timeout=timeout, on_add=on_add)
-        self.records = OffloadedRecords(self.blocking.records)
-        self.credentials = OffloadedCredentials(self.blocking.credentials)
+        self.blocking: SqliteStores = SqliteStores(path, timeout=timeout, on_add=on_add)
+        self.records: OffloadedRecords = OffloadedRecords(self.blocking.records)
+        self.credentials: OffloadedCredentials = OffloadedCredentials(self.blocking.credentials)
 
     async def create(self) -> AsyncSqliteStores:
         """Create the tables that are missing, and return the stores.

@@ -1,0 +1,213 @@
+"""The numbers as shipped hold to their sources, and a policy that would let guessing pay is not built."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from credkit.budgets import Limit
+from credkit.errors import ConfigurationError
+from credkit.otp import OtpPolicy
+from credkit.policy import HIGHEST_CHANCE, CourierPolicy, Limits, Policy
+
+HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
+
+
+def problems(**settings: Any) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as caught:
+        Policy(**settings)
+    return caught.value.problems
+
+
+BOUNDED = ["code_failures", "nobody_failures"]
+"""The limits that decide what guessing codes can come to in a year."""
+
+
+def with_failures(name: str, count: int, per: timedelta, digits: int, *, waived: bool = False) -> Policy:
+    others = {other: Limit(name=other, count=1, per=YEAR) for other in BOUNDED}
+    limits = Limits(**{**others, name: Limit(name=name, count=count, per=per)})
+    return Policy(limits=limits, otp=OtpPolicy(digits=digits, weaker_than_the_floor=waived))
+
+
+def test_the_policy_as_shipped_is_built() -> None:
+    policy = Policy()
+    assert (policy.otp.digits, policy.otp.comparisons, policy.otp.lifetime) == (8, 5, timedelta(seconds=600))
+    assert (policy.grant_lifetime, policy.grant_tries) == (timedelta(seconds=600), 10)  # RS-08, RS-09
+    assert (policy.gate, policy.gate_queue) == (None, 64)  # PW-23
+    courier = policy.courier
+    assert [span.total_seconds() for span in (courier.notifier_timeout, courier.spread, courier.settles, courier.longest_wait)] == [10, 2, 60, 3600]
+
+
+# Requirements 1.4, N4 3.2.2 and F11, written once more by hand.
+def test_the_limits_as_shipped_are_those_of_the_sources() -> None:
+    limits = {field.name: getattr(Limits(), field.name) for field in fields(Limits)}
+    assert {limit.name for limit in limits.values()} == {name.replace("_", "-") for name in limits}  # part of every record key (TE-13)
+    assert {name: (limit.count, limit.per) for name, limit in limits.items()} == {
+        "begins": (30, DAY),
+        "network_begins": (20, HOUR),
+        "code_guesses": (50, DAY),
+        "code_failures": (4000, YEAR),
+        "nobody_failures": (25, DAY),
+        "sends_hour": (5, HOUR),
+        "sends_day": (10, DAY),
+        "account_sends": (20, DAY),
+        "password_guesses": (10, timedelta(minutes=15)),
+        "password_failures": (100, DAY),
+        "network_passwords": (100, HOUR),
+    }
+
+
+# OT-01: the rows of requirements 1.1, each as failed comparisons in a span; what was 1e-4 or more there is refused here.
+@pytest.mark.parametrize(
+    ("count", "per", "six", "eight"),
+    [
+        pytest.param(3, DAY, False, True, id="3 tries, 1 code a day"),
+        pytest.param(25, DAY, False, True, id="5 tries, 5 codes a day"),
+        pytest.param(50, DAY, False, False, id="5 tries, 10 codes a day"),
+        pytest.param(720, DAY, False, False, id="5 tries, 1 code every 10 minutes"),
+        pytest.param(480, DAY, False, False, id="10 tries, 1 code every 30 minutes"),
+        pytest.param(100, YEAR, True, True, id="100 failures in a year"),
+        pytest.param(99, DAY, False, False, id="100 in a row, reset daily"),
+        pytest.param(10, DAY, False, True, id="rolling 10 a day"),
+        pytest.param(50, 30 * DAY, False, True, id="rolling 50 in 30 days"),
+        pytest.param(8, 30 * DAY, True, True, id="rolling 8 in 30 days"),
+    ],
+)
+@pytest.mark.parametrize("name", BOUNDED)
+def test_guessing_that_would_succeed_too_often_in_a_year_is_refused(name: str, count: int, per: timedelta, six: bool, eight: bool) -> None:
+    for digits, allowed in ((6, six), (8, eight)):
+        if allowed:
+            with_failures(name, count, per, digits)
+            continue
+        with pytest.raises(ConfigurationError, match=r"a yearly chance of .* above 0\.0001"):
+            with_failures(name, count, per, digits)
+        assert getattr(with_failures(name, count, per, digits, waived=True).limits, name).count == count
+
+
+# The rule under the table: 100 a year for 6 digits, 1,000 for 7, 10,000 for 8.
+@pytest.mark.parametrize(("digits", "most"), [(6, 100), (7, 1_000), (8, 10_000), (9, 100_000), (10, 1_000_000)])
+@pytest.mark.parametrize("name", BOUNDED)
+def test_the_most_failures_a_year_are_a_ten_thousandth_of_the_codes(name: str, digits: int, most: int) -> None:
+    assert most == HIGHEST_CHANCE * 10**digits
+    with_failures(name, most, YEAR, digits)
+    with pytest.raises(ConfigurationError):
+        with_failures(name, most + 1, YEAR, digits)
+
+
+# A window under a year can be used up at both ends of one.
+@pytest.mark.parametrize("per", [timedelta(days=364), timedelta(days=300), timedelta(days=183)])
+@pytest.mark.parametrize("name", BOUNDED)
+def test_a_window_that_fits_a_year_more_than_once_counts_each_time_it_fits(name: str, per: timedelta) -> None:
+    with_failures(name, 50, per, 6)
+    with pytest.raises(ConfigurationError):
+        with_failures(name, 51, per, 6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "about"),
+    [
+        ({"grant_lifetime": timedelta(seconds=59)}, "grant_lifetime"),
+        ({"grant_lifetime": timedelta(seconds=3601)}, "grant_lifetime"),
+        ({"grant_lifetime": timedelta(seconds=-600)}, "grant_lifetime"),
+        ({"grant_tries": 0}, "grant_tries"),
+        ({"grant_tries": 101}, "grant_tries"),
+        ({"gate": 0}, "gate"),
+        ({"gate": -1}, "gate"),
+        ({"gate_queue": -1}, "gate"),
+    ],
+)
+def test_a_setting_out_of_its_bounds_is_refused(settings: dict[str, Any], about: str) -> None:
+    (problem,) = problems(**settings)
+    assert problem.startswith(about)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"grant_lifetime": timedelta(seconds=60)},
+        {"grant_lifetime": HOUR},
+        {"grant_tries": 1},
+        {"grant_tries": 100},
+        {"gate": 1},
+        {"gate": 64},
+        {"gate_queue": 0},
+    ],
+)
+def test_a_setting_on_its_bound_is_taken(settings: dict[str, Any]) -> None:
+    ((name, value),) = settings.items()
+    assert getattr(Policy(**settings), name) == value
+
+
+def test_all_that_is_wrong_with_a_policy_is_said_at_once() -> None:  # HO-05
+    found = problems(grant_lifetime=timedelta(0), grant_tries=0, gate=0, otp=OtpPolicy(digits=6))
+    assert [problem.split()[0] for problem in found] == ["grant_lifetime", "grant_tries", "gate", "4000", "25"]
+
+
+def test_all_that_is_wrong_with_a_limit_is_said_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Limit(name="n", count=0, per=timedelta(0))
+    assert len(caught.value.problems) == 2
+
+
+def test_all_that_is_wrong_with_a_policy_of_codes_is_said_at_once() -> None:
+    pause = timedelta(seconds=1)
+    with pytest.raises(ConfigurationError) as caught:
+        OtpPolicy(digits=5, comparisons=11, lifetime=timedelta(seconds=601), resend_pauses=(pause,) * 11, repeat=timedelta(seconds=61))
+    assert [problem.split()[0] for problem in caught.value.problems] == [
+        "otp.digits",
+        "otp.comparisons",
+        "otp.lifetime",
+        "otp.resend_pauses",
+        "otp.resend_pauses",
+        "otp.repeat",
+        "say",
+    ]
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Limits)])
+def test_two_limits_of_one_name_are_refused_because_they_would_share_a_count(field: str) -> None:
+    other = "begins" if field != "begins" else "sends_day"
+    with pytest.raises(ConfigurationError, match="share one name"):
+        replace(Limits(), **{field: replace(getattr(Limits(), field), name=getattr(Limits(), other).name)})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"notifier_timeout": timedelta(0)},
+        {"settles": timedelta(0)},
+        {"longest_wait": timedelta(0)},
+        {"spread": timedelta(microseconds=-1)},
+        {"notifier_timeout": timedelta(seconds=-1)},
+    ],
+)
+def test_a_courier_with_no_time_is_refused(settings: dict[str, timedelta]) -> None:
+    with pytest.raises(ConfigurationError):
+        CourierPolicy(**settings)
+
+
+def test_a_courier_may_deliver_at_once() -> None:
+    assert CourierPolicy(spread=timedelta(0)).spread == timedelta(0)
+
+
+def test_a_message_is_leased_for_three_times_what_a_notifier_may_take() -> None:  # F28
+    assert CourierPolicy().lease == timedelta(seconds=30)
+    assert CourierPolicy(notifier_timeout=timedelta(seconds=5)).lease == timedelta(seconds=15)
+
+
+def test_the_wait_after_a_failure_doubles_from_30_seconds_up_to_the_longest() -> None:
+    policy = CourierPolicy(longest_wait=timedelta(minutes=5))
+    assert [policy.backoff(attempts).total_seconds() for attempts in (1, 2, 3, 4, 5, 6)] == [30, 60, 120, 240, 300, 300]
+
+
+@pytest.mark.parametrize("attempts", [100, 10**9, 10**400])
+def test_the_wait_has_a_bound_however_many_failures_there_were(attempts: int) -> None:
+    assert CourierPolicy().backoff(attempts) == HOUR
+
+
+@pytest.mark.parametrize("attempts", [0, -1, -(10**400)])
+def test_a_count_of_failures_that_makes_no_sense_still_gives_a_wait(attempts: int) -> None:
+    assert CourierPolicy().backoff(attempts) == timedelta(seconds=30)

@@ -1,0 +1,216 @@
+"""What a browser holds between two steps: how its text is read, what shows it, and which cookie it travels in."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from credkit.context import Context
+from credkit.framing import frame
+from credkit.secret import Secret
+from credkit.site import Site
+from credkit.testing import kit_for_tests
+from credkit.tickets import Grant, Purpose, Ticket, Token, cookie_name, encode_bytes, ended_cookie, secret_digest
+
+START = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
+ID, SECRET = "A" * 21 + "g", "canarySECRET-_" * 3 + "A"
+TEXT = f"{ID}.{SECRET}"
+
+
+def ticket(*, purpose: Purpose = Purpose.SIGN_UP, insecure: bool = False, lifetime: timedelta = timedelta(seconds=600)) -> Ticket:
+    return Ticket(
+        purpose=purpose,
+        secret_text=Secret(TEXT),
+        begun_at=START,
+        expires_at=START + lifetime,
+        resend_at=START + timedelta(seconds=60),
+        label="7GQ",
+        masked="a***@example.com",
+        tries_left=5,
+        insecure=insecure,
+    )
+
+
+def grant(*, purpose: Purpose = Purpose.SIGN_UP, insecure: bool = False, lifetime: timedelta = timedelta(seconds=600)) -> Grant:
+    return Grant(purpose=purpose, secret_text=Secret(TEXT), begun_at=START, expires_at=START + lifetime, insecure=insecure)
+
+
+Make = Callable[..., Ticket | Grant]
+
+
+def test_a_token_is_read_as_its_two_halves_and_written_the_same() -> None:
+    token = Token.parse(TEXT)
+    assert token is not None
+    assert (token.id, token.secret.reveal(), token.text) == (ID, SECRET, TEXT)
+
+
+def test_a_token_made_of_an_id_and_a_secret_is_read_back() -> None:
+    made = Token(encode_bytes(bytes(range(16))), Secret(encode_bytes(bytes(range(32)))))
+    assert Token.parse(made.text) == made
+
+
+# REQ-D4c, ID-01: whatever a client sends, it is a token or nothing.
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        0,
+        66,
+        TEXT.encode(),
+        [TEXT],
+        {"ticket": TEXT},
+        Secret(TEXT),
+        "",
+        ".",
+        " " * 66,
+        "." * 66,
+        TEXT[:-1],
+        TEXT + "A",
+        TEXT + "\n",
+        TEXT[:-1] + "\n",
+        " " + TEXT[1:],
+        TEXT.replace(".", "-"),
+        TEXT.replace(".", ":"),
+        ID[:-1] + "." + SECRET + "A",
+        ID + "A." + SECRET[:-1],
+        TEXT[:-1] + "=",
+        TEXT[:-1] + "+",
+        TEXT[:-1] + "/",
+        TEXT[:-1] + "\u00e9",
+        TEXT[:-1] + "\uff11",
+        TEXT[:-1] + "\ud800",
+        TEXT[:-1] + "\x00",
+        TEXT * 100_000,
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_what_cannot_be_a_token_is_none(value: object) -> None:
+    assert Token.parse(value) is None
+
+
+def test_a_token_shows_its_id_only() -> None:
+    token = Token.parse(TEXT)
+    assert ID in repr(token)
+    assert SECRET not in repr(token) + str(token)
+
+
+def test_bytes_are_written_for_a_url_without_padding() -> None:
+    assert encode_bytes(b"\xfb\xff\xfe") == "-__-"
+    assert [len(encode_bytes(bytes(size))) for size in (0, 16, 32)] == [0, 22, 43]
+
+
+def test_what_is_stored_of_a_secret_is_its_hash_bound_to_purpose_and_id() -> None:  # ASVS 6.5.2, REQ-D4b
+    expected = hashlib.sha256(frame("ticket", "sign_up", ID, SECRET)).digest()
+    assert secret_digest(Purpose.SIGN_UP, ID, Secret(SECRET)) == expected
+    others = [
+        secret_digest(Purpose.PASSWORD_RESET, ID, Secret(SECRET)),
+        secret_digest(Purpose.SIGN_UP, ID[:-1] + "A", Secret(SECRET)),
+        secret_digest(Purpose.SIGN_UP, ID, Secret(SECRET[:-1] + "B")),
+        secret_digest(Purpose.SIGN_UP, ID + SECRET[:1], Secret(SECRET[1:])),
+    ]
+    assert len({expected, *others}) == 5
+
+
+@pytest.mark.parametrize("make", [ticket, grant])
+def test_the_secret_leaves_by_three_doors_only(make: Make) -> None:
+    held = make()
+    (named,) = held.public().keys() & {"ticket", "grant"}
+    assert held.text == held.public()[named] == held.cookie()["value"] == TEXT
+    assert SECRET not in repr(held) + str(held) + f"{held}"
+    for leave in (pickle.dumps, copy.deepcopy, json.dumps):
+        with pytest.raises(TypeError):
+            leave(held)
+
+
+def test_the_public_form_of_a_ticket_is_json_and_whole() -> None:
+    assert json.loads(json.dumps(ticket().public())) == {
+        "ticket": TEXT,
+        "expires_at": "2026-01-01T12:10:00.123456+00:00",
+        "resend_at": "2026-01-01T12:01:00.123456+00:00",
+        "label": "7GQ",
+        "masked": "a***@example.com",
+        "tries_left": 5,
+    }
+
+
+def test_the_public_form_of_a_grant_is_json_and_whole() -> None:
+    assert json.loads(json.dumps(grant().public())) == {"grant": TEXT, "expires_at": "2026-01-01T12:10:00.123456+00:00"}
+
+
+@pytest.mark.parametrize(("purpose", "name"), [(Purpose.SIGN_UP, "credkit-sign-up"), (Purpose.PASSWORD_RESET, "credkit-reset")])
+@pytest.mark.parametrize("make", [ticket, grant])
+def test_a_cookie_is_bound_to_its_host_and_to_https(make: Make, purpose: Purpose, name: str) -> None:
+    assert make(purpose=purpose).cookie() == {
+        "key": f"__Host-{name}",
+        "value": TEXT,
+        "max_age": 600,
+        "path": "/",
+        "secure": True,
+        "httponly": True,
+        "samesite": "lax",
+    }
+
+
+# A browser refuses a `__Host-` cookie that is not Secure, and a Secure one over http.
+@pytest.mark.parametrize("make", [ticket, grant])
+def test_on_plain_http_a_cookie_does_without_the_prefix_and_secure(make: Make) -> None:
+    cookie = make(insecure=True).cookie()
+    assert (cookie["key"], cookie["secure"], cookie["httponly"], cookie["samesite"]) == ("credkit-sign-up", False, True, "lax")
+
+
+@pytest.mark.parametrize("insecure", [False, True])
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_cookie_is_taken_away_by_one_of_the_same_name_and_place(purpose: Purpose, insecure: bool) -> None:
+    given, ended = ticket(purpose=purpose, insecure=insecure).cookie(), ended_cookie(purpose, insecure=insecure)
+    assert ended == given | {"value": "", "max_age": 0}
+    assert ended["key"] == cookie_name(purpose, insecure=insecure)
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_every_purpose_has_a_cookie_that_grant_and_ticket_share(purpose: Purpose) -> None:
+    assert ticket(purpose=purpose).cookie()["key"] == grant(purpose=purpose).cookie()["key"]
+
+
+def test_purposes_are_called_what_stored_records_call_them() -> None:  # TE-13
+    assert [purpose.value for purpose in Purpose] == ["sign_up", "password_reset"]
+
+
+def test_no_two_purposes_share_a_cookie() -> None:
+    assert len({ticket(purpose=purpose).cookie()["key"] for purpose in Purpose}) == len(Purpose)
+
+
+@pytest.mark.parametrize(("lifetime", "seconds"), [(timedelta(seconds=59.9), 59), (timedelta(0), 0), (timedelta(seconds=-1), 0)])
+def test_a_cookie_never_outlives_what_it_holds(lifetime: timedelta, seconds: int) -> None:
+    assert ticket(lifetime=lifetime).cookie()["max_age"] == grant(lifetime=lifetime).cookie()["max_age"] == seconds
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "secure"),
+    [
+        ("https://example.com", "__Host-credkit-sign-up", True),
+        ("https://localhost", "__Host-credkit-sign-up", True),
+        ("http://localhost:8000", "credkit-sign-up", False),
+        ("http://127.0.0.1", "credkit-sign-up", False),
+    ],
+)
+def test_only_a_site_on_http_localhost_hands_out_insecure_cookies(url: str, name: str, secure: bool) -> None:
+    world = kit_for_tests(site=Site(name="Example", url=url, support="help@example.com"))
+    begun = world.kit.sign_up.begin("ada@example.com", context=Context.none())
+    proved = world.kit.sign_up.verify(begun, world.inbox.last_code("ada@example.com"), context=Context.none())
+    assert {(held.cookie()["key"], held.cookie()["secure"]) for held in (begun, proved)} == {(name, secure)}
+
+
+def test_the_cookie_is_what_a_frameworks_own_function_takes() -> None:
+    responses = pytest.importorskip("starlette.responses")
+    response = responses.Response()
+    response.set_cookie(**ticket().cookie())
+    name_and_value, *attributes = response.headers["set-cookie"].split("; ")
+    assert name_and_value == f"__Host-credkit-sign-up={TEXT}"
+    assert set(attributes) == {"HttpOnly", "Max-Age=600", "Path=/", "SameSite=lax", "Secure"}
