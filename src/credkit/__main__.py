@@ -1,17 +1,22 @@
-"""The command line: a demo to walk through, keys to make, a courier to run."""
+"""The command line: a demo to walk through, keys to make, a courier to run, a list of breached passwords to prepare."""
 
 from __future__ import annotations
 
 import argparse
 import base64
+import gzip
+import math
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
+from credkit.breaches import CorpusFacts, OfflineCorpus, build_corpus, check_corpus
+from credkit.breaches.building import ByteSource
 from credkit.errors import ConfigurationError, CredkitError
 from credkit.keys import KEY_BYTES, KeyRing
 from credkit.kit import Credkit
@@ -63,6 +68,21 @@ def _parser() -> argparse.ArgumentParser:
     courier.add_argument("--every", type=float, default=1.0, help="seconds between two looks at an empty outbox (default: 1)")
     courier.add_argument("--once", action="store_true", help="deliver what is due now, and end")
     courier.set_defaults(run=_courier)
+
+    what = "prepare a list of passwords known from breaches, to check new ones without asking anybody"
+    corpus = commands.add_parser("corpus", help=what, description=_sentence(what)).add_subparsers(required=True, metavar="COMMAND")
+    what = "make a corpus from a list of SHA-1s, one a line, each alone or as SHA1:COUNT, sorted"
+    build = corpus.add_parser("build", help=what, description=_sentence(what))
+    build.add_argument("source", help="the list: a file, one that ends in .gz, or - for standard input")
+    build.add_argument("destination", type=Path, help="the corpus; a file that is there is replaced in one step")
+    build.add_argument("--at-least", type=int, default=1, metavar="N", help="leave out passwords that occur less often (default: 1)")
+    build.add_argument("--counts", action="store_true", help="keep how often each occurs, about; one more byte for each")
+    build.set_defaults(run=_build_corpus)
+    what = "print what a corpus holds"
+    info = corpus.add_parser("info", help=what, description=_sentence(what))
+    info.add_argument("file", type=Path, help="the corpus")
+    info.add_argument("--check", action="store_true", help="read all of it, to find damage")
+    info.set_defaults(run=_describe_corpus)
     return parser
 
 
@@ -126,6 +146,39 @@ def _kit(where: str) -> Credkit:
     if not isinstance(kit, Credkit):
         raise ConfigurationError([f"{module} has no blocking kit of the name {name or 'kit'}; an async kit delivers by `await kit.courier.run_due()`"])
     return kit
+
+
+def _build_corpus(options: argparse.Namespace) -> int:
+    with _opened(options.source) as source:
+        facts = build_corpus(source, options.destination, at_least=options.at_least, counts=options.counts)
+    _print_facts(facts)
+    return 0
+
+
+def _opened(source: str) -> AbstractContextManager[ByteSource]:
+    """Open a list.
+
+    Raises:
+        ConfigurationError: It cannot be opened.
+    """
+    if source == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return gzip.open(source) if source.endswith(".gz") else Path(source).open("rb")
+    except OSError as missing:
+        raise ConfigurationError([f"the list {source} cannot be opened"]) from missing
+
+
+def _describe_corpus(options: argparse.Namespace) -> int:
+    _print_facts(check_corpus(options.file) if options.check else OfflineCorpus(options.file).facts())
+    return 0
+
+
+def _print_facts(facts: CorpusFacts) -> None:
+    chance = f"2^{math.log2(facts.false_positives):.1f}" if facts.entries else "0"
+    print(f"passwords        {facts.entries:,}, each in {facts.at_least} or more occurrences{', with counts' if facts.counted else ''}")
+    print(f"size             {facts.size:,} bytes, {facts.size / max(1, facts.entries):.2f} a password")
+    print(f"false positives  {chance} a look-up; a password that is in the list is always found")
 
 
 if __name__ == "__main__":

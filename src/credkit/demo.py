@@ -150,8 +150,7 @@ def _identifier(typed: str) -> str:
 
 def _code(kit: Credkit, journey: SignUp | PasswordReset, ticket: Ticket) -> Grant:
     print(f"If {ticket.masked} can get a code, it is in a message that speaks of request {ticket.label}. No page would tell you more.")
-    print("Type the code. An empty line has it sent again, which a minute must pass for, as between any two messages to one address.")
-    print(f'"{_BACK}" begins this step again.')
+    print(f'Type the code. An empty line has it sent again, a minute after the last message; "{_BACK}" begins this step again.')
 
     def answer(text: str) -> Grant:
         while not text.strip():

@@ -738,6 +738,12 @@ def test_a_message_of_one_site_is_delivered_by_that_sites_courier_only(name: str
     assert journey.world.inbox.messages[-1].site == journey.world.kit.site
 
 
+def test_a_session_is_stored_differently_at_every_site() -> None:
+    journey = Journey("reset")
+    shells = [one.world.kit._shell for one in (journey, _next_door(journey))]
+    assert len({shell.session_digest(Context(session_key="own")) for shell in shells}) == 2
+
+
 # What is written --------------------------------------------------------------------------------------------------------
 
 

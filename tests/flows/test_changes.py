@@ -163,11 +163,12 @@ def test_a_swap_that_failed_is_trouble() -> None:
     assert setting.now() == setting.before
 
 
-def test_a_swap_that_failed_while_another_password_was_set_is_trouble_and_no_success() -> None:
+@pytest.mark.parametrize(("password_hash", "generation"), [("another's", "another's"), ("new hash", "another's"), ("another's", "new generation")])
+def test_a_swap_that_failed_while_another_password_was_set_is_trouble_and_no_success(password_hash: str, generation: str) -> None:
     setting = Setting()
 
     def fail() -> None:
-        setting.spied.touch(setting.before.id, password_hash="another's", generation="another's")
+        setting.spied.touch(setting.before.id, password_hash=password_hash, generation=generation)
         raise OSError("the database is away")
 
     setting.spied.before_replace = [fail]

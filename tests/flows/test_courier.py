@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from credkit.context import Session
+from credkit.context import Context, Session
 from credkit.credential import Standing
 from credkit.errors import DeliveryFailed, StoreError
 from credkit.flows.challenges import CHALLENGE
@@ -104,6 +104,17 @@ def test_a_code_binds_its_challenge_to_the_one_it_is_sent_to() -> None:
     assert (binding.destination, binding.credential_id, binding.generation) == (journeys.parsed(ADA), credential.id, credential.generation)
 
 
+def test_a_code_is_worded_in_its_owners_language_if_it_is_known() -> None:
+    for locale, expected in (("nb", "nb"), (None, "de")):
+        world = world_of()
+        credential = world.credentials.find(journeys.parsed(ADA))
+        assert credential is not None
+        journeys.alter(world, credential, locale=locale)
+        world.kit.reset.begin(ADA, context=Context(locale="de"))
+        run_due(world)
+        assert [message.locale for message in world.inbox.messages] == [expected]
+
+
 def test_a_code_for_nobody_is_dropped_and_its_challenge_stays_unbound() -> None:
     world = world_of()
     ticket = begin(world, NOBODY)
@@ -149,14 +160,16 @@ def test_the_longest_due_come_first_where_the_limit_leaves_some() -> None:
 
 
 def test_a_run_takes_its_messages_in_random_order() -> None:
-    orders = set()  # F28: or couriers that start together would race for the same message, each time
+    orders = []  # F28: or couriers that start together would race for the same message, each time
     for seed in ("a", "b", "c", "d", "e"):
         world = journeys.build(deliver="manual", entropy=SeededEntropy(seed))
         for number in range(5):
             world.kit.sign_up.begin(f"new{number}@example.com", context=CONTEXT)
+        listed = [record.key.rpartition("/")[2] for record in journeys.waiting(world)]
         run_due(world)
-        orders.add(tuple(message.to.canonical for message in world.inbox.messages))
-    assert len(orders) > 1
+        orders.append([listed.index(message.id) for message in world.inbox.messages])
+    assert all(sorted(order) == list(range(5)) for order in orders)
+    assert len(set(map(tuple, orders))) == 5
 
 
 def test_a_message_that_is_not_due_yet_waits() -> None:
@@ -617,6 +630,21 @@ def test_an_intent_written_anew_since_the_lease_is_not_dropped() -> None:
     spied.before_replace = [write_anew]
     assert run_due(world) == NOTHING
     assert [kept.key for kept in journeys.waiting(world)] == [record.key]
+
+
+def test_an_intent_that_another_courier_has_dropped_meanwhile_is_no_trouble() -> None:
+    spied = journeys.SpiedCredentials()
+    world = world_of(credentials=spied)
+    unmade(world, spied)
+    world.clock.advance(SETTLES)
+    (record,) = journeys.waiting(world)
+
+    def drop() -> None:
+        current = world.records.load([record.key])[record.key]
+        assert world.records.commit({}, [Write(key=record.key, expected_version=current.version, record=None)]).done
+
+    spied.before_replace = [drop]
+    assert run_due(world) == NOTHING
 
 
 def test_a_fence_that_lost_to_another_write_is_put_up_again() -> None:

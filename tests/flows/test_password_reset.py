@@ -201,6 +201,21 @@ def test_an_identifier_carried_over_is_verified_by_its_code() -> None:
     assert (other.standing, other.verified_at) == (Standing.CARRIED_OVER, None)
 
 
+def test_an_identifier_carried_over_is_not_verified_by_a_code_that_went_elsewhere() -> None:
+    world = kit_for_tests()
+    journeys.ada(world, identifiers=(registered(ADA, Standing.CARRIED_OVER), verified(PHONE)), preferred=journeys.parsed(PHONE))
+    changed = complete(world, granted(world, ADA))
+    assert [entry.standing for entry in changed.credential.identifiers] == [Standing.CARRIED_OVER, Standing.VERIFIED]
+    assert notices(world) == [PHONE]
+
+
+def test_an_identifier_that_its_code_has_verified_is_told_too() -> None:
+    world = kit_for_tests()
+    journeys.ada(world, identifiers=(registered(ADA, Standing.CARRIED_OVER), verified(PHONE)), preferred=None)
+    complete(world, granted(world, ADA))
+    assert notices(world) == [PHONE, ADA]
+
+
 def test_a_disabled_sign_in_gets_no_code_and_nobody_sees_that() -> None:
     world = kit_for_tests()  # RS-17
     journeys.ada(world, disabled=True)
@@ -489,6 +504,16 @@ def test_of_two_grants_one_sets_the_password() -> None:
     complete(world, first, NEW)
     assert refusal(complete, world, second, OTHER).reason is Reason.GRANT_USED
     assert signs_in(world, NEW)
+
+
+def test_a_grant_that_came_too_late_is_used_also_for_the_very_password_that_was_set() -> None:
+    world = kit_for_tests()  # it did not set it, so saying so would be a lie
+    journeys.ada(world)
+    first = granted(world)
+    world.clock.advance(PAUSE)
+    second = granted(world)
+    complete(world, first, NEW)
+    assert refusal(complete, world, second, NEW).reason is Reason.GRANT_USED
 
 
 def test_after_a_reset_the_codes_that_are_out_lead_to_nothing() -> None:

@@ -272,6 +272,16 @@ def test_a_pepper_key_that_was_dropped_is_trouble_and_not_a_wrong_password() -> 
         sign_in(bare)
 
 
+def test_a_comparison_that_could_not_be_made_is_not_counted() -> None:
+    world = journeys.build(hasher=journeys.CountingHasher(pepper=journeys.ring("old")), policy=journeys.lowered(password_guesses=1))  # F21
+    journeys.ada(world)
+    bare = journeys.beside(world, hasher=journeys.CountingHasher(pepper=journeys.ring("new")), policy=world.kit.policy)
+    for _ in range(2):
+        with pytest.raises(UnknownKey):
+            sign_in(bare)
+    assert sign_in(world)
+
+
 # Sessions ---------------------------------------------------------------------------------------------------------------
 
 

@@ -211,6 +211,13 @@ def test_all_that_is_wrong_with_a_password_is_told_at_once() -> None:
     assert caught.value.field == "password"
 
 
+def test_a_password_made_of_the_identifier_is_refused() -> None:
+    world = kit_for_tests()  # PW-10
+    with pytest.raises(PasswordRefused) as caught:
+        complete(world, proved(world, "quibbleton@example.org"), "quibbleton 2026!!")
+    assert [finding.kind for finding in caught.value.findings] == [FindingKind.IDENTIFIER]
+
+
 def test_a_grant_allows_so_many_passwords_and_no_more() -> None:
     world = kit_for_tests(policy=replace(Policy(), grant_tries=3))
     grant = proved(world)

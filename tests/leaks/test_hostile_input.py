@@ -201,6 +201,8 @@ def test_a_form_that_judges_while_one_types_passes_hostile_identifiers_over() ->
     assert world.kit.password.findings(NEW, identifiers=list(HOSTILE.values())) == ()
     (found,) = world.kit.password.findings("ada.lovelace.1815", identifiers=[*HOSTILE.values(), "ada.lovelace@example.com"])
     assert found.kind is FindingKind.IDENTIFIER
+    one: Any = "ada.lovelace@example.com"  # and not in a list: a slip that must not switch the rule off
+    assert world.kit.password.findings("ada.lovelace.1815", identifiers=one) == (found,)
 
 
 # Tickets and grants -----------------------------------------------------------------------------------------------------
@@ -493,11 +495,10 @@ def all_journeys(world: World, context: Context) -> None:
     world.kit.reset.complete(grant, OLD, context=context)
 
 
-@pytest.mark.parametrize("name", FROM_STRANGERS)
-def test_what_a_stranger_says_of_himself_stops_no_journey_and_is_kept_short(name: str) -> None:
+def test_what_a_stranger_says_of_himself_stops_no_journey_and_is_kept_short() -> None:
     for value in HOSTILE.values():
         world = World()
-        all_journeys(world, replace(CONTEXT, **{name: value}))
+        all_journeys(world, replace(CONTEXT, **dict.fromkeys(FROM_STRANGERS, value)))
         assert isinstance(world.made.records, MemoryRecords)
         assert max(len(record.payload) for record in world.made.records.dump()) < 1000
         assert max(len(message.text) for message in world.inbox.messages) < 1000
@@ -506,12 +507,11 @@ def test_what_a_stranger_says_of_himself_stops_no_journey_and_is_kept_short(name
         assert len(bob.locale or "") <= 35
 
 
-@pytest.mark.parametrize("name", FROM_STRANGERS)
-def test_what_a_stranger_says_of_himself_can_be_stored_on_disk(name: str, tmp_path: Path) -> None:
+def test_what_a_stranger_says_of_himself_can_be_stored_on_disk(tmp_path: Path) -> None:
     """A lone surrogate in a language tag must not end a sign-up in the driver."""
     for number, value in enumerate(["\ud800", "en\udfff", "a" * 10_000, "en\0"]):
         stores = SqliteStores(tmp_path / f"{number}.sqlite").create()
-        all_journeys(World(kit_for_tests(records=stores.records, credentials=stores.credentials)), replace(CONTEXT, **{name: value}))
+        all_journeys(World(kit_for_tests(records=stores.records, credentials=stores.credentials)), replace(CONTEXT, **dict.fromkeys(FROM_STRANGERS, value)))
 
 
 @pytest.mark.parametrize("locale", ["en", "de-CH", "zh-Hant-TW", "en_US", "sl-rozaj-biske-1994", "x-klingon"])
@@ -519,10 +519,9 @@ def test_a_language_tag_is_kept_as_it_is(locale: str) -> None:
     assert Context(locale=locale).locale == locale
 
 
-@pytest.mark.parametrize("name", FROM_THE_HOST)
-def test_an_opaque_key_may_be_any_text(name: str) -> None:
+def test_an_opaque_key_may_be_any_text() -> None:
     for value in TEXTS.values():
-        all_journeys(World(), replace(CONTEXT, **{name: value}))
+        all_journeys(World(), replace(CONTEXT, **dict.fromkeys(FROM_THE_HOST, value)))
 
 
 @pytest.mark.parametrize("name", FROM_THE_HOST)

@@ -385,3 +385,37 @@ def test_an_interrupted_read_or_write_leaves_the_connection_usable(stores: Sqlit
             raise Interrupted
         assert stores.records.load(["a"]) == {}
     assert stores.records.commit({}, put(record())).done
+
+
+def test_a_signal_while_a_write_waits_for_its_turn_leaves_nothing_locked(path: Path, stores: SqliteStores) -> None:
+    """As when a host's time limit strikes: it does so in the long wait for the lock, and the lock is there when Python hears of it."""
+
+    class TimeLimit(BaseException):
+        """As a task queue raises it in the middle of a task."""
+
+    def strike(number: int, frame: object) -> None:
+        raise TimeLimit
+
+    waiting = threading.Event()
+    stores._connections.get().set_trace_callback(lambda statement: waiting.set() if statement.startswith("BEGIN") else None)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+
+    def strike_and_let_go() -> None:
+        assert waiting.wait(PATIENCE)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        other.execute("ROLLBACK")
+        other.close()
+
+    before = signal.signal(signal.SIGUSR1, strike)
+    thread = threading.Thread(target=strike_and_let_go)
+    thread.start()
+    try:
+        with pytest.raises(TimeLimit):
+            stores.records.commit({}, put(record()))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        thread.join(PATIENCE)
+    impatient = SqliteStores(path, timeout=SHORT)
+    assert impatient.records.commit({}, put(record("another"))).done, "the file is locked by nobody's transaction"
+    assert stores.records.commit({}, put(record())).done

@@ -160,6 +160,18 @@ def test_a_run_handed_to_the_host_takes_some_overdue_messages_along() -> None:
     assert runs[0]() == Delivered(sent=AT_ONCE)
 
 
+def test_a_run_handed_to_an_async_host_takes_some_overdue_messages_along() -> None:
+    async def journey() -> Delivered:
+        runs: list[Any] = []
+        world = journeys.async_build(deliver=runs.append)
+        for number in range(AT_ONCE + 2):
+            await world.kit.sign_up.begin(f"new{number}@example.com", context=CONTEXT)
+        delivered: Delivered = await runs[0]()
+        return delivered
+
+    assert asyncio.run(journey()) == Delivered(sent=AT_ONCE)
+
+
 @pytest.fixture
 def reported(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Collect what is reported and not raised."""
@@ -474,6 +486,8 @@ def test_a_store_that_fails_to_purge_is_trouble() -> None:
 
     with pytest.raises(StoreError):
         journeys.build(records=Failing()).kit.purge()
+    with pytest.raises(StoreError):
+        asyncio.run(journeys.async_build(records=OffloadedRecords(Failing())).kit.purge())
 
 
 def test_purging_from_async_code() -> None:

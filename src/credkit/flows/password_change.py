@@ -69,7 +69,7 @@ class AsyncPasswordChange:
         return self._shell.policy.password.findings(password, identifiers=list(self._complete(identifiers)), words=site_words(self._shell))
 
     def _complete(self, typed: Sequence[IdentifierInput]) -> Iterator[Identifier]:
-        for text in typed:
+        for text in [typed] if isinstance(typed, str) else typed:  # text is a sequence, too, of its letters
             with suppress(InvalidIdentifier):
                 yield self._shell.parse(text, Context.none())
 

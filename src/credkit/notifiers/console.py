@@ -20,7 +20,7 @@ class ConsoleNotifier:
 
     def deliver(self, message: Message) -> None:
         """See `Notifier.deliver`."""
-        head = [f"To: {message.to.entered}"]
+        head = [f"To: {message.to.address}"]
         if message.to.kind == "email":
             head.append(f"Subject: {message.subject}")
         body = [*head, "", *message.text.rstrip("\n").split("\n")]

@@ -191,8 +191,8 @@ def _is_run(text: str) -> bool:
 
 
 def _folded(text: str) -> str:
-    """Return *text* without case and accents, for comparing only."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    """Return *text* without case, accents and what nobody sees (joiners, category Cf), for comparing only."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
 
 
 @cache

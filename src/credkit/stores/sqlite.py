@@ -13,6 +13,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -152,14 +153,31 @@ def _trouble() -> Generator[None, None, None]:
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection, begin: str) -> Generator[sqlite3.Connection, None, None]:
-    connection.execute(begin)
+    if connection.in_transaction:
+        raise StoreError("the store was called from within its own transaction")
     try:
+        # Inside, as a signal that arrives while this waits for the lock is raised here once the lock has been given.
+        connection.execute(begin)
         yield connection
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _keep_a_log(connection: sqlite3.Connection, patience: float) -> None:
+    """Switch the file to WAL, which it keeps. SQLite itself does not wait for another process that does the same at this moment."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as failure:
+            if failure.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 class SqliteRecords:
@@ -355,6 +373,7 @@ class SqliteStores:
 
     def __init__(self, path: str | Path, *, timeout: timedelta = timedelta(seconds=10), on_add: OnAdd | None = None) -> None:
         """Name the file, how long a write may wait for its turn, and what else `add` inserts."""
+        self._timeout = timeout.total_seconds()
         self._connections = _Connections(path, timeout)
         self.records: SqliteRecords = SqliteRecords(self._connections)
         self.credentials: SqliteCredentials = SqliteCredentials(self._connections, on_add)
@@ -367,7 +386,7 @@ class SqliteStores:
         """
         with _trouble():
             connection = self._connections.get()
-            connection.execute("PRAGMA journal_mode=WAL")  # kept in the file, so once is enough
+            _keep_a_log(connection, self._timeout)
             connection.executescript(_SCHEMA)
             self._connections.close()  # the workers of a server are often forked next
         return self
