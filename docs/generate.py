@@ -360,6 +360,7 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
     Tally: {
         "buckets": ("state", "How many uses in which span of time."),
         "last_at": ("state", "The newest use."),
+        "cleared": ("state", "How often the count has begun anew."),
         "carried": _CARRIED,
     },
     CodeDue: _OUTBOX

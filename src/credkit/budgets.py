@@ -14,7 +14,7 @@ from typing import Final
 
 from credkit.errors import ConfigurationError
 from credkit.framing import from_microseconds, microseconds
-from credkit.payloads import Json, UnreadableRecord, from_payload, to_payload
+from credkit.payloads import Json, UnreadableRecord, as_json, from_payload, to_payload
 
 __all__ = ["BUCKETS", "KEPT", "Limit", "Tally"]
 
@@ -35,11 +35,13 @@ class Tally:
     """(number of the bucket since 1970, uses in it), oldest first."""
     last_at: datetime | None = None
     """The newest use."""
+    cleared: int = 0
+    """How often it has begun anew, so that a use of before is not taken back from what came after."""
     carried: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)
 
     def to_payload(self) -> bytes:
         """Return the bytes of a record."""
-        fields: dict[str, Json] = {"buckets": self.buckets, "last_at": None if self.last_at is None else microseconds(self.last_at)}
+        fields: dict[str, Json] = {"buckets": self.buckets, "last_at": as_json(self.last_at), "cleared": self.cleared}
         return to_payload(fields, self.carried)
 
     @classmethod
@@ -51,7 +53,7 @@ class Tally:
         """
         fields = from_payload(payload)
         buckets = tuple(_bucket(item) for item in fields.items("buckets"))
-        return cls(buckets=buckets, last_at=fields.maybe_moment("last_at"), carried=dict(fields.rest()))
+        return cls(buckets=buckets, last_at=fields.maybe_moment("last_at"), cleared=fields.number("cleared"), carried=dict(fields.rest()))
 
 
 def _bucket(item: Json) -> tuple[int, int]:
@@ -103,10 +105,16 @@ class Limit:
         return replace(tally, buckets=tuple(sorted(counts.items())[-KEPT:]), last_at=last_at)
 
     def refund(self, tally: Tally, charged: Tally) -> Tally:
-        """Return *tally* without the one use that made *charged*: its newest bucket holds it (F9)."""
+        """Return *tally* without the one use that made *charged*: its newest bucket holds it (F9), unless the count has begun anew."""
+        if tally.cleared != charged.cleared:
+            return tally
         newest = charged.buckets[-1][0]
         counts = [(number, count - 1 if number == newest else count) for number, count in tally.buckets]
         return replace(tally, buckets=tuple((n, c) for n, c in counts if c > 0))
+
+    def clear(self, tally: Tally) -> Tally:
+        """Return *tally* with no uses, to begin anew."""
+        return replace(tally, buckets=(), cleared=tally.cleared + 1)
 
     def retry_after(self, tallies: tuple[Tally, ...], now: datetime) -> timedelta:
         """Return how long until one more use has room, if nobody uses any meanwhile."""

@@ -13,7 +13,7 @@ import pytest
 from credkit.budgets import Limit, Tally
 from credkit.context import Context
 from credkit.errors import Next, Reason, Refused
-from credkit.flows.metering import Charge, Meter, load_meters, refund
+from credkit.flows.metering import Charge, Meter, forget_uses, load_meters, refund
 from credkit.flows.shell import Subject
 from credkit.flows.transaction import Transaction
 from credkit.lifting import finish
@@ -465,6 +465,30 @@ def test_limits_and_subjects_of_different_names_are_different_counts() -> None:
         assert other.used() == 0
         other.charge()
     assert metered.used() == 1
+
+
+def test_what_a_full_meter_did_not_count_is_not_taken_back() -> None:
+    metered = Metered(kit_for_tests(), replace(LIMIT, count=2))
+    metered.charge()
+    metered.charge()
+    metered.refund(metered.charge())
+    assert metered.used() == 2
+
+
+def test_a_count_that_began_anew_keeps_what_came_after() -> None:
+    metered = Metered(kit_for_tests())
+    before = metered.charge()
+    finish(forget_uses(metered.shell, metered.limit, metered.subject))
+    assert metered.used() == 0
+    metered.charge()
+    metered.refund(before)
+    assert metered.used() == 1
+
+
+def test_a_count_that_was_never_made_is_not_made_by_forgetting_it() -> None:
+    metered = Metered(kit_for_tests())
+    finish(forget_uses(metered.shell, metered.limit, metered.subject))
+    assert metered.meter().kept_until is None
 
 
 def test_a_full_meter_is_written_again_as_it_is() -> None:

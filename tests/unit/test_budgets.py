@@ -146,9 +146,17 @@ def test_a_tally_comes_back_as_it_was() -> None:
         assert Tally.from_payload(tally.to_payload()) == tally
 
 
+def test_a_use_of_before_is_not_taken_back_from_a_count_that_began_anew() -> None:
+    before = DAY.charge(Tally(), MIDNIGHT)
+    after = DAY.charge(DAY.clear(before), MIDNIGHT)
+    assert DAY.used(DAY.clear(before), MIDNIGHT) == 0
+    assert DAY.used(DAY.refund(after, before), MIDNIGHT) == 1
+    assert DAY.used(DAY.refund(after, after), MIDNIGHT) == 0
+
+
 def test_fields_of_a_newer_release_are_carried_through() -> None:
     # F31: old and new workers share the records while a deployment is under way.
-    newer = json.dumps({"format": 1, "buckets": [[1, 2]], "last_at": None, "skew": [1, {"x": None}]}).encode()
+    newer = json.dumps({"format": 1, "buckets": [[1, 2]], "last_at": None, "cleared": 0, "skew": [1, {"x": None}]}).encode()
     after = DAY.charge(Tally.from_payload(newer), MIDNIGHT)
     assert json.loads(after.to_payload())["skew"] == [1, {"x": None}]
 
@@ -156,20 +164,22 @@ def test_fields_of_a_newer_release_are_carried_through() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"buckets": [], "last_at": None},
-        {"format": 2, "buckets": [], "last_at": None},
-        {"format": 1, "last_at": None},
-        {"format": 1, "buckets": None, "last_at": None},
-        {"format": 1, "buckets": {}, "last_at": None},
-        {"format": 1, "buckets": [1, 2], "last_at": None},
-        {"format": 1, "buckets": [[1]], "last_at": None},
-        {"format": 1, "buckets": [[1, 2, 3]], "last_at": None},
-        {"format": 1, "buckets": [["1", 2]], "last_at": None},
-        {"format": 1, "buckets": [[1, 2.5]], "last_at": None},
-        {"format": 1, "buckets": [[None, 2]], "last_at": None},
-        {"format": 1, "buckets": [], "last_at": "2026-01-01"},
-        {"format": 1, "buckets": [], "last_at": 1.5},
-        {"format": 1, "buckets": [], "last_at": 10**30},
+        {"buckets": [], "last_at": None, "cleared": 0},
+        {"format": 2, "buckets": [], "last_at": None, "cleared": 0},
+        {"format": 1, "last_at": None, "cleared": 0},
+        {"format": 1, "buckets": None, "last_at": None, "cleared": 0},
+        {"format": 1, "buckets": {}, "last_at": None, "cleared": 0},
+        {"format": 1, "buckets": [1, 2], "last_at": None, "cleared": 0},
+        {"format": 1, "buckets": [[1]], "last_at": None, "cleared": 0},
+        {"format": 1, "buckets": [[1, 2, 3]], "last_at": None, "cleared": 0},
+        {"format": 1, "buckets": [["1", 2]], "last_at": None, "cleared": 0},
+        {"format": 1, "buckets": [[1, 2.5]], "last_at": None, "cleared": 0},
+        {"format": 1, "buckets": [[None, 2]], "last_at": None, "cleared": 0},
+        {"format": 1, "buckets": [], "last_at": "2026-01-01", "cleared": 0},
+        {"format": 1, "buckets": [], "last_at": 1.5, "cleared": 0},
+        {"format": 1, "buckets": [], "last_at": 10**30, "cleared": 0},
+        {"format": 1, "buckets": [], "last_at": None},
+        {"format": 1, "buckets": [], "last_at": None, "cleared": "0"},
         [],
         None,
     ],

@@ -26,6 +26,8 @@ class Charge:
     limit: Limit
     key: str
     tally: Tally
+    counted: bool
+    """False where the meter was full already: then there is nothing to take back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,17 @@ class Meter:
 
     def charge(self, transaction: Transaction, now: datetime) -> Charge:
         """Count one use. A full meter is written again as it is: the same traffic, and no count past the limit."""
-        tally = self.tallies[0] if self.full(now) else self.limit.charge(self.tallies[0], now)
+        counted = not self.full(now)
+        tally = self.limit.charge(self.tallies[0], now) if counted else self.tallies[0]
         # Never sooner than another worker, whose clock may differ, has asked for.
         expires_at = max(now + self.limit.memory, self.kept_until or now)
         transaction.put(key=self.keys[0], kind=self.kind, payload=tally.to_payload(), expires_at=expires_at)
-        return Charge(self.limit, self.keys[0], tally)
+        return Charge(self.limit, self.keys[0], tally, counted)
+
+    def clear(self, transaction: Transaction) -> None:
+        """Take back every use counted under the name that is written; where there is none, write nothing."""
+        if self.kept_until is not None:
+            transaction.put(key=self.keys[0], kind=self.kind, payload=self.limit.clear(self.tallies[0]).to_payload(), expires_at=self.kept_until)
 
 
 async def load_meters(shell: Shell, transaction: Transaction, wanted: Sequence[tuple[Limit, Subject]]) -> tuple[Meter, ...]:
@@ -82,8 +90,9 @@ async def refund(shell: Shell, charges: Sequence[Charge]) -> None:
     """Take back exactly these uses, and no others. If that fails they stay counted: once too many, never once too few."""
 
     async def take_back(transaction: Transaction) -> None:
-        records = await transaction.load(*(charge.key for charge in charges))
-        for charge, record in zip(charges, records, strict=True):
+        counted = [charge for charge in charges if charge.counted]
+        records = await transaction.load(*(charge.key for charge in counted))
+        for charge, record in zip(counted, records, strict=True):
             if record is not None:
                 tally = charge.limit.refund(Tally.from_payload(record.payload), charge.tally)
                 transaction.put(key=charge.key, kind=record.kind, payload=tally.to_payload(), expires_at=record.expires_at)
@@ -92,14 +101,12 @@ async def refund(shell: Shell, charges: Sequence[Charge]) -> None:
         await shell.transact(take_back)
 
 
-async def forget_uses(shell: Shell, counted: Sequence[tuple[Limit, Subject]]) -> None:
-    """Let these counts begin anew: the person has proved who they are. If that fails they stay."""
-    keys = [key for limit, subject in counted for key in shell.budget_keys(limit.name, subject)]
+async def forget_uses(shell: Shell, limit: Limit, subject: Subject) -> None:
+    """Let a count begin anew: the person has proved who they are. If that fails it stays."""
 
     async def forget(transaction: Transaction) -> None:
-        for key, record in zip(keys, await transaction.load(*keys), strict=True):
-            if record is not None:
-                transaction.delete(key)
+        (meter,) = await load_meters(shell, transaction, [(limit, subject)])
+        meter.clear(transaction)
 
     with suppress(Busy, CredkitError):
         await shell.transact(forget)

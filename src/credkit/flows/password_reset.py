@@ -134,10 +134,11 @@ class AsyncPasswordReset:
         return Changed(credential=stored, session_epoch=stored.session_epoch, ended=Ended.ALL)
 
     async def _forget_guesses(self, credential: Credential) -> None:
-        """Let the wrong passwords of before count no longer: they were guesses at another password (RS-11)."""
-        limits = self._shell.policy.limits
-        typed = [(limits.password_guesses, Subject.identifier(entry.identifier)) for entry in credential.identifiers]
-        await forget_uses(self._shell, [(limits.password_failures, Subject.credential(credential.id)), *typed])
+        """Let the wrong passwords of before count no longer: they were guesses at another password (RS-11).
+
+        Only where that cannot be seen: a stranger who has filled a limit of what was typed must not see it lifted (F13).
+        """
+        await forget_uses(self._shell, self._shell.policy.limits.password_failures, Subject.credential(credential.id))
 
     async def _too_late(self, place: AsyncHashingPlace, grant: GrantRecord, credential: Credential, proposed: PasswordInput) -> Changed:
         """Say the same again to the call that made this change and lost the reply, and "used" to any other (F4)."""
