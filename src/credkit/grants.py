@@ -9,16 +9,19 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from credkit.framing import microseconds
 from credkit.identifiers import Identifier
 from credkit.keys import KeyRing
 from credkit.otp import identifier_fields, read_identifier
-from credkit.payloads import Json, as_json, from_payload, to_payload
+from credkit.payloads import Json, UnreadableRecord, as_json, from_payload, to_payload
 from credkit.secret import Secret
 from credkit.tickets import Purpose, encode_bytes
 
 __all__ = ["GrantRecord", "grant_secret", "proves"]
+
+_PASSWORD: Final = "password"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,8 @@ class GrantRecord:
     expires_at: datetime
     tries_left: int
     """Passwords that may still be proposed (RS-09); the one field that moves, so the one the secret does not cover."""
+    by_password: bool = False
+    """Whether the right password earned it, and no code: then it proves nothing about the identifier (ID-15)."""
     carried: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)
 
     def to_payload(self) -> bytes:
@@ -55,7 +60,8 @@ class GrantRecord:
             "expires_at": as_json(self.expires_at),
             "tries_left": self.tries_left,
         }
-        return to_payload(fields, self.carried)
+        # Left out where it is not so: a release that does not know it refuses the grants that it would take for more than they are, and no others.
+        return to_payload(fields | ({"by": _PASSWORD} if self.by_password else {}), self.carried)
 
     @classmethod
     def from_payload(cls, payload: bytes) -> GrantRecord:
@@ -77,8 +83,15 @@ class GrantRecord:
             begun_at=fields.moment("begun_at"),
             expires_at=fields.moment("expires_at"),
             tries_left=fields.number("tries_left"),
+            by_password=_is_by_password(fields.maybe_text("by")),
             carried=dict(fields.rest()),
         )
+
+
+def _is_by_password(by: str | None) -> bool:
+    if by not in {None, _PASSWORD}:
+        raise UnreadableRecord
+    return by is not None
 
 
 def grant_secret(grant: GrantRecord, keys: KeyRing, *, site: str) -> Secret:
@@ -99,6 +112,7 @@ def grant_secret(grant: GrantRecord, keys: KeyRing, *, site: str) -> Secret:
         grant.session_digest,
         microseconds(grant.begun_at),
         microseconds(grant.expires_at),
+        *((_PASSWORD,) if grant.by_password else ()),
     )
     return Secret(encode_bytes(keys.mac(grant.key_id, "grant", site, grant.purpose, *covered)))
 

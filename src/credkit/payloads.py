@@ -1,7 +1,8 @@
 """How credkit's own values become the bytes of a record, and back: canonical JSON with a format number.
 
 A format is written one release after it can be read, and fields this release does not know are carried through
-unchanged, so that old and new workers can share one store while a deployment is under way (F31).
+unchanged, so that old and new workers can share one store while a deployment is under way (F31). New fields go to the top level of a
+record, because only there they are carried.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from credkit.otp import code_of
 from credkit.policy import Policy
 from credkit.ports import Write
 from credkit.testing import TestWorld, kit_for_tests
-from credkit.testing.kits import keys_for_tests
+from credkit.testing.kits import keys_for_tests, site_for_tests
 from credkit.tickets import Ticket, Token
 from flows import journeys
 from flows.journeys import ADA, BOB, CONTEXT, MICROSECOND, NEW, NOBODY, PAUSE, WEIRD, WRONG, refusal
@@ -308,6 +309,17 @@ def test_what_cannot_be_an_identifier_is_refused_and_writes_nothing(name: str, i
     before = journeys.stored(journey.world, "budget")
     assert str(refusal(journey.flow.begin, identifier, context=CONTEXT).field) == "identifier"
     assert journeys.stored(journey.world, "budget") == before
+
+
+@both
+@pytest.mark.parametrize("url", ["https://example.com", "http://localhost:8000"])
+def test_a_journey_names_the_cookie_of_its_tickets_and_grants_and_ends_it(name: str, url: str) -> None:
+    journey = Journey(name, journeys.build(site=replace(site_for_tests(), url=url)))
+    ticket, code = journey.begin()
+    cookies = [ticket.cookie(), journey.verify(ticket, code).cookie()]
+    assert {cookie["key"] for cookie in cookies} == {journey.flow.cookie_name}
+    ended = journey.flow.ended_cookie()
+    assert ended == {**cookies[0], "value": "", "max_age": 0}
 
 
 # Time -------------------------------------------------------------------------------------------------------------------

@@ -667,6 +667,33 @@ def test_an_intent_for_a_sign_in_that_is_gone_is_dropped() -> None:
     assert journeys.waiting(world) == []
 
 
+def test_an_intent_that_another_courier_has_told_meanwhile_is_left_to_it() -> None:
+    world = world_of()
+    change(world)
+    slow = _SlowCredentials(world.credentials)
+    other = journeys.beside(world, deliver="manual")
+
+    def take_over() -> None:
+        world.clock.advance(LEASE)
+        run_due(other)
+
+    slow.meanwhile = take_over
+    assert run_due(journeys.beside(world, credentials=slow, deliver="manual")) == NOTHING
+    assert told(world) == [ADA]
+
+
+class _SlowCredentials(journeys.SpiedCredentials):
+    """A store of users that lets something happen before it answers."""
+
+    def __init__(self, within: Any) -> None:
+        super().__init__(within)
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def get(self, credential_id: str) -> Any:
+        self.meanwhile()
+        return super().get(credential_id)
+
+
 def test_an_intent_whose_notices_are_out_already_is_not_expanded_twice() -> None:
     world = world_of()
     _give(world, PHONE)

@@ -314,6 +314,19 @@ def test_a_session_of_nobody_does_not_hold() -> None:
     assert not kit_for_tests().kit.sign_in.holds(Session(credential_id="nobody", session_epoch=0))
 
 
+@pytest.mark.parametrize("session", [None, "", {}, *(Session(credential_id=weird, session_epoch=0) for weird in (None, 0, b"", []))])
+def test_what_is_no_session_does_not_hold(session: Any) -> None:
+    assert not kit_for_tests().kit.sign_in.holds(session)  # REQ-D4c: it may have been read from a cookie
+
+
+@pytest.mark.parametrize("epoch", [None, False, 0.0, "0"])
+def test_an_epoch_that_is_no_whole_number_does_not_hold(epoch: Any) -> None:
+    world = kit_for_tests()
+    credential = journeys.ada(world)
+    assert world.kit.sign_in.holds(Session(credential_id=credential.id, session_epoch=0))
+    assert not world.kit.sign_in.holds(Session(credential_id=credential.id, session_epoch=epoch))
+
+
 def test_whether_a_session_holds_costs_one_look_up_and_no_record() -> None:
     records, credentials = journeys.SpiedRecords(), journeys.SpiedCredentials()
     world = journeys.build(records=records, credentials=credentials)

@@ -50,15 +50,15 @@ MUTANTS = (
     Mutant(
         "a commit that raised is told as done",
         "credkit.flows.transaction",
-        "return await _resolve(transaction, failure)",
+        "return await _resolve(transaction, failures)",
         "return None",
         lambda: RESET.test_two_guesses_are_never_told_before_they_are_counted("wrong", "wrong", 2),
     ),
     Mutant(
         "a lost reply is taken for a lost commit and counted again",
         "credkit.flows.transaction",
-        "    if transaction.landed(current):\n        return None\n    if transaction.untouched(current):\n        return current\n",
-        "    return current\n",
+        "    if transaction.landed(current):\n        return None\n",
+        "    if transaction.landed(current):\n        return current\n",
         lambda: test_transaction.test_calls_that_count_are_told_what_they_counted(2, 1),
     ),
     Mutant(

@@ -48,8 +48,13 @@ class Posted:
         self.messages: list[Message] = []
 
     def deliver(self, message: Message) -> None:
-        append(self._path, id=message.id, kind=str(message.kind), to=message.to.canonical)
+        append(self._path, **line_of(message))
         self.messages.append(message)
+
+
+def line_of(message: Message) -> dict[str, str]:
+    """Return what is written down of a delivery."""
+    return {"id": message.id, "kind": str(message.kind), "to": message.to.canonical}
 
 
 def append(path: Path, **line: Any) -> None:

@@ -33,8 +33,6 @@ from processes.test_races import wrong_codes
 
 CHILDREN = 4
 
-OTHER_THREADS = pytest.mark.xfail(reason="connections of other threads than the one that forks are open meanwhile")
-
 
 def write(key: str) -> list[Write]:
     made = Record(key=key, kind="kind", version=1, payload=b"payload" * 1000, expires_at=START + timedelta(days=1))
@@ -232,7 +230,7 @@ def test_a_child_opens_a_connection_of_its_own_and_the_parents_goes_on(path: Pat
     assert crew.run(forked_while_in_use, [path]) == [(False, True)]
 
 
-@pytest.mark.parametrize("used", ["not at all", "created", "read and written", pytest.param("by another thread", marks=OTHER_THREADS)])
+@pytest.mark.parametrize("used", ["not at all", "created", "read and written", "by another thread"])
 def test_what_a_child_commits_outlives_the_parents_connections(path: Path, crew: Crew, used: str) -> None:
     """A child that believes to hold the parent's locks goes on writing to a log that is no more: told "done", and lost."""
     assert crew.run(outlived_by_its_child, [path, used]) == [[True, True]]
@@ -240,7 +238,6 @@ def test_what_a_child_commits_outlives_the_parents_connections(path: Path, crew:
     assert integrity(path) == "ok"
 
 
-@pytest.mark.xfail(reason=OTHER_THREADS.kwargs["reason"], run=False)  # some children would wait for a lock for ever
 def test_children_forked_while_threads_write_can_write(path: Path, crew: Crew) -> None:
     (results, counts), forks = crew.run(forks_amid_writes, [path, 20])[0], 20
     print(f"\n{forks} forks amid {sum(counts)} writes: {results.count(True)} children wrote")

@@ -26,7 +26,7 @@ marked = st.text(st.sampled_from("aeo\u0301\u0327\u00e9\u1ec7 \u00a0\u3000\u200d
 long = st.builds(lambda text, times: text * times, st.text(st.characters(), min_size=1, max_size=6), st.integers(100, 400))
 typed = st.one_of(wild, marked, long)
 plain = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzABC0123456789 !-_@$\u00e9\u0436"), min_size=1, max_size=40)
-words = st.sampled_from(sorted(word for word in _common() if word.isalpha() and len(word) >= 4))
+words = st.sampled_from(sorted(word for word in _common().values() if word.isalpha() and len(word) >= 4))
 
 
 def normal(text: str) -> str | None:

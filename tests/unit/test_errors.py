@@ -68,6 +68,10 @@ def test_what_a_reason_asks_for_agrees_with_its_status(reason: Reason) -> None:
     assert reason.next is not Next.RETRY or reason.field is not None or reason is Reason.SIGN_IN_FAILED  # it must not say which half was wrong (SI-01)
 
 
+def test_a_conflict_an_ended_sign_in_and_a_busy_moment_have_the_status_made_for_them() -> None:
+    assert [reason.status for reason in (Reason.IDENTIFIER_TAKEN, Reason.SESSION_ENDED, Reason.BUSY)] == [409, 401, 503]
+
+
 def test_reasons_that_begin_alike_mark_the_field_they_are_named_after() -> None:
     fields = {"identifier": Field.IDENTIFIER, "email": Field.IDENTIFIER, "phone": Field.IDENTIFIER, "code": Field.CODE, "password": Field.PASSWORD}
     for reason in Reason:
@@ -173,6 +177,7 @@ def test_a_configuration_error_lists_everything() -> None:
 @pytest.mark.parametrize("permanent", [True, False])
 def test_a_failed_delivery_says_whether_to_give_up(permanent: bool) -> None:
     assert DeliveryFailed(permanent=permanent).permanent is permanent
+    assert str(DeliveryFailed(permanent=permanent)) == ("permanent" if permanent else "temporary")
     assert DeliveryFailed().permanent is False
 
 

@@ -20,18 +20,24 @@ OTHER = Secret("tortoise plumbing verdicu")
 
 
 class Watched(PasswordHasher):
-    """A real hasher that notes in which thread it works."""
+    """A real hasher that notes in which thread it works, and whether the only slot of its gate was taken meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Gate) -> None:
         super().__init__(cheap_hasher()._profile)
+        self.gate = gate
         self.threads: list[str] = []
+        self.slots: list[bool] = []
+
+    def note(self) -> None:
+        self.threads.append(threading.current_thread().name)
+        self.slots.append(not self.gate._state.get().running.acquire(blocking=False))
 
     def hash(self, password: Secret) -> str:
-        self.threads.append(threading.current_thread().name)
+        self.note()
         return super().hash(password)
 
     def verify(self, stored: str | None, password: Secret) -> Verification:
-        self.threads.append(threading.current_thread().name)
+        self.note()
         return super().verify(stored, password)
 
 
@@ -47,15 +53,18 @@ EXPECTED = [Verification(matches=True), Verification(matches=False), Verificatio
 
 
 def test_in_place_every_hash_is_made_in_the_callers_thread_and_no_call_suspends() -> None:
-    hasher = Watched()
-    assert finish(round_trip(InPlaceHashing(hasher, Gate(size=1, queue=0)).reserve())) == EXPECTED
+    gate = Gate(size=1, queue=0)
+    hasher = Watched(gate)
+    assert finish(round_trip(InPlaceHashing(hasher, gate).reserve())) == EXPECTED
+    assert hasher.slots == [True] * 5
     assert set(hasher.threads) == {threading.current_thread().name}
 
 
 def test_for_a_loop_every_hash_is_made_in_a_thread_of_the_gate() -> None:
-    hasher = Watched()
-    assert asyncio.run(round_trip(ThreadHashing(hasher, Gate(size=1, queue=0)).reserve())) == EXPECTED
-    assert len(hasher.threads) == 5
+    gate = Gate(size=1, queue=0)
+    hasher = Watched(gate)
+    assert asyncio.run(round_trip(ThreadHashing(hasher, gate).reserve())) == EXPECTED
+    assert hasher.slots == [True] * 5
     assert all(name.startswith("credkit-hash") for name in hasher.threads)
 
 

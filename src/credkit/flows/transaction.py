@@ -11,7 +11,7 @@ attempt, so that "my write" can be recognised after a lost reply and no version 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeVar
@@ -96,8 +96,9 @@ async def transact(store: AsyncRecordStore, decide: Callable[[Transaction], Awai
 
     Raises:
         Busy: Others kept writing the same records; nothing of this call was written.
-        StoreError: The store failed, and the writes did not land or it cannot be told.
+        StoreError: The store failed twice, or once so that it cannot be told whether the writes landed.
     """
+    failures: list[Exception] = []
     known: dict[str, Record | None] = {}
     for attempt in range(ATTEMPTS):
         # The first time at once, on the records that the lost commit returned: of two calls that met, the other is through.
@@ -109,7 +110,7 @@ async def transact(store: AsyncRecordStore, decide: Callable[[Transaction], Awai
         result = await decide(transaction)
         if not transaction.writes:
             return result
-        lost = await _commit(transaction)
+        lost = await _commit(transaction, failures)
         if lost is None:
             return result
         known = {key: lost.get(key) for key in {*transaction.seen, *transaction.writes}}
@@ -126,30 +127,34 @@ async def guarded(call: Awaitable[T]) -> T:
         raise StoreError("a store failed") from failure
 
 
-async def _commit(transaction: Transaction) -> Mapping[str, Record] | None:
-    """Return `None` if the writes landed, else the records as they are now."""
+async def _commit(transaction: Transaction, failures: list[Exception]) -> Mapping[str, Record] | None:
+    """Return `None` if the writes landed, else the records as they are now; remember a failure."""
     try:
         committed = await transaction.store.commit(transaction.checks(), transaction.changes())
     except Exception as failure:  # noqa: BLE001  # whatever a store raises, what became of the commit has to be found out
-        return await _resolve(transaction, failure)
+        failures.append(failure)
+        return await _resolve(transaction, failures)
     return None if committed.done else committed.current
 
 
-async def _resolve(transaction: Transaction, failure: Exception) -> Mapping[str, Record] | None:
+async def _resolve(transaction: Transaction, failures: Sequence[Exception]) -> Mapping[str, Record] | None:
     """Find out what became of a commit that raised: its own version in the store means that it landed (F6)."""
+    failure = failures[0]  # the first is the one to tell
     try:
         current = await transaction.store.load(sorted({*transaction.seen, *transaction.writes}))
-    except Exception:  # noqa: BLE001  # the first failure is the one to tell
+    except Exception:  # noqa: BLE001  # as above
         raise _trouble(failure) from failure
     if transaction.landed(current):
         return None
-    if transaction.untouched(current):
-        return current
-    raise _trouble(failure) from failure
+    if not transaction.untouched(current):
+        raise _trouble(failure) from failure
+    if len(failures) > 1:  # once it may have been a dropped connection; trying on would only add up the store's time-outs
+        raise _trouble(failure, "a store failed twice; nothing was changed") from failure
+    return current
 
 
-def _trouble(failure: Exception) -> CredkitError:
-    return failure if isinstance(failure, CredkitError) else StoreError("a store failed; it is not known whether the change was made")
+def _trouble(failure: Exception, told: str = "a store failed; it is not known whether the change was made") -> CredkitError:
+    return failure if isinstance(failure, CredkitError) else StoreError(told)
 
 
 def _wait(attempt: int, entropy: Entropy) -> float:

@@ -99,7 +99,7 @@ def shortest_unit(text: str) -> str:
     """
     plain = _folded(text)
     letters = "".join(filter(str.isalpha, plain))
-    spellings = (text, plain, _SEPARATORS.sub("", plain), letters if 2 * len(letters) >= len(plain) else "")
+    spellings = (text, _SEPARATORS.sub("", plain), letters if 2 * len(letters) >= len(plain) else "")
     return next((spelling[:period] for spelling in spellings if 2 * (period := _period(spelling)) <= len(spelling) != 0), text)
 
 
@@ -171,8 +171,8 @@ def _words_at(text: str, spelled: str, place: int) -> Iterator[tuple[int, str]]:
     for length in range(_SHORTEST_WORD, min(_longest_common(), len(text) - place) + 1):
         typed, word = text[place : place + length], spelled[place : place + length]
         letters = sum(map(str.isalpha, typed))
-        # A third at least must be letters, or random digits would be full of words.
-        if word in _common() and (3 * letters >= length or typed.isdecimal()):
+        # A third at least must be letters, or random digits would be full of words; a number of the list is meant as it is.
+        if word in _common() and (3 * letters >= length or _common()[word] == typed):
             yield length, word
         if word[::-1] in _common() and letters == length:
             yield length, word[::-1]
@@ -196,10 +196,10 @@ def _folded(text: str) -> str:
 
 
 @cache
-def _common() -> frozenset[str]:
-    """Return the common words, spelled as `_LEET` spells."""
+def _common() -> dict[str, str]:
+    """Return the common words by what `_LEET` makes of them."""
     lines = resources.files("credkit.passwords").joinpath("common.txt").read_text(encoding="ascii").splitlines()
-    return frozenset(word.translate(_LEET) for line in lines if not line.startswith("#") for word in line.split())
+    return {word.translate(_LEET): word for line in lines if not line.startswith("#") for word in line.split()}
 
 
 @cache

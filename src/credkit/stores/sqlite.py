@@ -79,68 +79,111 @@ _KEYS_AT_ONCE: Final = 500
 
 
 class _Held:
-    """A connection with the process that opened it. It closes with its thread, but only where it was opened."""
+    """A connection of one thread, with the process that opened it. It closes with its thread, but only where it was opened."""
 
     def __init__(self, connection: sqlite3.Connection, inherited: _Held | None) -> None:
         self.pid = os.getpid()
-        # A forked child keeps the parent's connection untouched: closing it would drop the parent's locks.
+        self.in_use = threading.RLock()
+        # A child that was forked in the middle of a use keeps the parent's connection untouched: closing it would drop the parent's locks.
         self._inherited = inherited
-        self.connection = connection
-        self.connection.execute("PRAGMA synchronous=FULL")
-        self.connection.execute("PRAGMA foreign_keys=ON")
+        self.connection: sqlite3.Connection | None = connection
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    def close(self) -> None:
+        """Close the connection, unless the calling thread itself is in the middle of a use."""
+        if self.connection is not None and not self.connection.in_transaction:
+            self.connection.close()
+            self.connection = None
 
     def __del__(self) -> None:
-        if self.pid == os.getpid():
+        if self.pid == os.getpid() and self.connection is not None:
             self.connection.close()
 
 
 class _Connections:
-    """One connection for each thread of each process; a child after a fork opens its own, as SQLite demands."""
+    """One connection for each thread of each process; none is open while the process forks.
+
+    SQLite keeps its locks by process and file, and a child that inherits an open connection, be it of a thread that it does not
+    have, believes that it has the parent's locks. Once the parent closes, such a child writes on to a log that has been
+    removed. So before a fork every connection is closed as soon as its use ends, and none is opened until the fork is over.
+    """
 
     def __init__(self, path: str | Path, timeout: timedelta) -> None:
-        self._path = str(path)
+        self._path = str(Path(path).absolute())  # a thread that opens it later may stand in another folder
         self._timeout = timeout.total_seconds()
         self._local = threading.local()
+        self._opening = threading.RLock()
+        self._open: weakref.WeakSet[_Held] = weakref.WeakSet()
+        self._stopped: list[_Held] = []
         if hasattr(os, "register_at_fork"):  # nowhere else are there forks
-            os.register_at_fork(before=partial(_close, weakref.ref(self)))
+            itself: weakref.ref[_Connections] = weakref.ref(self)
+            go_on = partial(_told, itself, _Connections.go_on)
+            os.register_at_fork(before=partial(_told, itself, _Connections.stop), after_in_parent=go_on, after_in_child=go_on)
 
-    def get(self) -> sqlite3.Connection:
-        """Return the connection of this thread and process."""
-        held: _Held | None = getattr(self._local, "held", None)
-        if held is None or held.pid != os.getpid():
+    @contextmanager
+    def using(self) -> Generator[sqlite3.Connection, None, None]:
+        """Give this thread's connection, locked for use. One that a fork has closed, before it could be locked, is replaced."""
+        while True:
+            held: _Held | None = getattr(self._local, "held", None)
+            if held is None or held.pid != os.getpid():
+                held = self._opened(held)
+            with held.in_use:
+                if held.connection is not None:
+                    yield held.connection
+                    return
+            del self._local.held
+
+    def _opened(self, inherited: _Held | None) -> _Held:
+        with self._opening:
             # The interpreter may collect a thread's connection in another thread; it is never used by two.
             connection = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
-            held = self._local.held = _Held(connection, held)
-        return held.connection
+            held = self._local.held = _Held(connection, inherited)
+            self._open.add(held)
+            return held
+
+    def get(self) -> sqlite3.Connection:
+        """Return the connection of this thread and process, to be looked at between uses."""
+        with self.using() as connection:
+            return connection
 
     def close(self) -> None:
-        """Close this thread's connection, unless it is in use; the next use opens another.
-
-        Before a fork this must be so: SQLite keeps its locks by process and file, and a child that inherits an open connection
-        believes that it has the parent's. Once the parent closes, the child writes on to a log that has been removed.
-        """
+        """Close this thread's connection, unless it is in use; the next use opens another."""
         held: _Held | None = getattr(self._local, "held", None)
-        if held is not None and held.pid == os.getpid() and not held.connection.in_transaction:
-            del self._local.held
-            held.connection.close()
+        if held is not None and held.pid == os.getpid():
+            held.close()
+
+    def stop(self) -> None:
+        """Close every connection, each once it is not in use, and let none be opened. What is in use for too long stays as it is."""
+        self._opening.acquire()
+        for held in list(self._open):
+            if held.pid == os.getpid() and held.in_use.acquire(timeout=self._timeout):
+                self._stopped.append(held)
+                held.close()
+
+    def go_on(self) -> None:
+        """Let connections be opened again, in the parent and in the child of a fork."""
+        while self._stopped:
+            self._stopped.pop().in_use.release()
+        self._opening.release()
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection, None, None]:
         """Give a connection whose reads all see one instant."""
-        with _trouble(), _transaction(self.get(), "BEGIN") as connection:
+        with _trouble(), self.using() as connection, _transaction(connection, "BEGIN"):
             yield connection
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection, None, None]:
         """Give a connection that nobody else writes beside; commit at the end, or undo everything."""
-        with _trouble(), _transaction(self.get(), "BEGIN IMMEDIATE") as connection:
+        with _trouble(), self.using() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
             yield connection
 
 
-def _close(connections: weakref.ref[_Connections]) -> None:
+def _told(connections: weakref.ref[_Connections], what: Callable[[_Connections], None]) -> None:
     alive = connections()
     if alive is not None:
-        alive.close()
+        what(alive)
 
 
 @contextmanager
@@ -384,11 +427,10 @@ class SqliteStores:
         Raises:
             StoreError: The file cannot be used.
         """
-        with _trouble():
-            connection = self._connections.get()
+        with _trouble(), self._connections.using() as connection:
             _keep_a_log(connection, self._timeout)
             connection.executescript(_SCHEMA)
-            self._connections.close()  # the workers of a server are often forked next
+        self._connections.close()  # the workers of a server are often forked next, and not every server tells Python of it
         return self
 
 

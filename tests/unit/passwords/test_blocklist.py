@@ -13,7 +13,7 @@ from credkit.passwords._blocklist import is_made_of, shortest_unit, words_in
 from credkit.testing import SeededEntropy
 
 RULES = PasswordRules()
-WORDS = sorted(word for word in _blocklist._common() if word.isalpha())
+WORDS = sorted(word for word in _blocklist._common().values() if word.isalpha())
 COUNTING = "12345678901234567890"
 LEET = str.maketrans("aeo", "430")
 OTHER_LEET = str.maketrans("ais", "@1$")
@@ -128,6 +128,7 @@ def test_the_unit_is_what_a_text_repeats(text: str, unit: str) -> None:
         ("ada.lovelace", {"ada", "lovelace", "adalovelace"}),
         ("Ad\u00e9_Lovelace-King", {"ade", "lovelace", "king", "adelovelaceking"}),
         ("ada1815", {"ada1815", "ada"}),
+        ("ada.1815", {"ada1815", "ada", "1815"}),
         ("jo@x.io", {"joxio"}),
         ("login.wunderbau.example", {"login", "wunderbau", "example", "loginwunderbauexample"}),
         ("", set()),
@@ -150,6 +151,11 @@ def test_more_decoration_is_a_part_of_the_password() -> None:
     assert not is_made_of("7#2%dragon9~4?6")
 
 
+def test_digits_alone_spell_no_word() -> None:
+    assert is_made_of("t3st8est73st-b3st!")
+    assert not is_made_of("73578055735780557")
+
+
 def test_a_run_is_worth_nothing_however_long() -> None:
     assert is_made_of("dragon" + COUNTING * 3)
     assert is_made_of("abcdefghijklmnopqrstuvwxyz" * 2)
@@ -157,9 +163,11 @@ def test_a_run_is_worth_nothing_however_long() -> None:
 
 def test_what_is_short_without_its_runs_is_stretched() -> None:
     assert is_made_of("xkqzvbpt1234567")
+    assert is_made_of("xkqzvbpt-------")
     assert is_made_of("xkqzaaaaaavbpt12345")
-    assert not is_made_of("xkqzvbptm1234567")
+    assert not is_made_of("xkqzvbptm123456789")
     assert not is_made_of("xkqzvbpt1234")
+    assert not is_made_of("xkqzvbp1234zzzz")
 
 
 def test_beyond_what_anybody_would_try_a_text_is_not_searched() -> None:
