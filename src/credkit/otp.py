@@ -48,7 +48,7 @@ SHORTEST_GUESS: Final = 4
 LONGEST_GUESS: Final = 12
 """Any 4 to 12 characters are a comparison, whatever the length due, so that the length tells nothing (F14)."""
 
-_IGNORED: Final = frozenset(" -\u00a0\u2007\u2009\u202f\u2010\u2011\u2012\u2013\t\r\n")
+_IGNORED: Final = frozenset(" -\u00a0\u2007\u2009\u202f\u3000\u2010\u2011\u2012\u2013\u2212\uff0d\t\r\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
