@@ -92,9 +92,16 @@ def test_only_an_unverified_identifier_is_good_for_nothing(standing: Standing, u
     assert Registered(identifier=MAIL, standing=standing).usable is usable
 
 
-def test_notices_go_to_the_verified_identifiers_alone() -> None:
-    assert credential((MAIL, C), (WORK, V), (PHONE, U)).verified == (WORK,)
-    assert credential((PHONE, V), (MAIL, V)).verified == (PHONE, MAIL)
+def test_notices_go_to_every_verified_identifier_and_no_other() -> None:
+    # NO-08.
+    for whole, told in [(credential((MAIL, C), (WORK, V), (PHONE, U)), (WORK,)), (credential((PHONE, V), (MAIL, V)), (PHONE, MAIL))]:
+        assert whole.verified == whole.told == told
+
+
+def test_where_none_is_verified_notices_go_to_what_was_carried_over() -> None:
+    whole = credential((MAIL, C), (WORK, U), (PHONE, C))
+    assert (whole.verified, whole.told) == ((), (MAIL, PHONE))
+    assert credential((MAIL, U)).told == credential().told == ()
 
 
 def test_an_identifier_is_found_however_it_is_spelled_and_no_other_is() -> None:
