@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from credkit import errors
+from credkit.breaches import BreachPolicy
 from credkit.budgets import Limit, Tally
 from credkit.credential import Credential, Mark, Registered
 from credkit.grants import GrantRecord
@@ -125,6 +126,11 @@ def passwords() -> str:
     return settings("password", PasswordRules())
 
 
+def breaches() -> str:
+    """Settings of the breach check."""
+    return settings("breaches", BreachPolicy())
+
+
 def hashing() -> str:
     """Profiles of password hashing."""
     explained = attribute_docstrings(import_module("credkit.passwords.hasher"), None)
@@ -134,7 +140,7 @@ def hashing() -> str:
 
 def kit() -> str:
     """The other settings of a policy."""
-    return settings("", Policy(), leave_out=("otp", "password", "limits", "courier"))
+    return settings("", Policy(), leave_out=("otp", "password", "breaches", "limits", "courier"))
 
 
 def fixed() -> str:
@@ -170,6 +176,7 @@ MEANINGS: Final = {
     "account_sends": "Codes to one credential, over all its destinations; silent.",
     "password_failures": "Wrong passwords for one credential, at sign-in and at password change; silent at sign-in.",
     "grant_lifetime": "How long a grant lives.",
+    "password_history": "Passwords before the current one that a new one must differ from; each costs one more hash at every change, and a stored hash.",
 }
 """Where the docstring in the code speaks to its maintainers."""
 
@@ -199,7 +206,10 @@ SOURCES: Final = {
     "longest_wait": "own",
     "grant_lifetime": "OWASP Forgot Password cheat sheet (a limited session); as long as a code",
     "grant_tries": "own: enough to find an acceptable password",
+    "password_history": "own: no standard asks for it; ceiling 10, about a second of hashing",
     "gate": "memory: 256 MiB a process at most; ASVS 15.2.2",
+    "on_failure": "NIST SP 800-63B-4 3.1.1.2 and ASVS 6.2.12 leave it open",
+    "at_least": "NIST SP 800-63B-4 3.1.1.2; ASVS 6.2.12",
     "gate_queue": "own: some seconds of waiting",
 }
 
@@ -233,6 +243,8 @@ def shown(value: object) -> str:
             return _span(value)
         case tuple():
             return ", ".join(map(shown, value))
+        case str():
+            return f"`{value}`"
         case bool() | None:
             return {True: "yes", False: "no", None: "none"}[value]
         case float() if value < 1:
@@ -355,6 +367,7 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
         "begun_at": ("state", "From when it lives."),
         "expires_at": ("state", "Until when."),
         "tries_left": ("state", "Passwords that may still be proposed."),
+        "by_password": ("state", "Whether the right password earned it, and no code."),
         "carried": _CARRIED,
     },
     Tally: {
@@ -385,7 +398,7 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
     Credential: {
         "id": ("personal", "Names the credential; opaque."),
         "identifiers": ("personal", "What its owner signs in with; see below."),
-        "password_hash": ("hash", "Argon2id, keyed by the pepper if the host gives one."),
+        "password_hash": ("hash", "Argon2id, keyed by the pepper if the host gives one; of an imported person as it came, until the next sign-in."),
         "preferred": ("personal", "Where codes go."),
         "accounts": ("personal", "The host's accounts it signs in to."),
         "session_epoch": ("state", "Moves when sessions end."),
@@ -393,6 +406,8 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
         "marks": ("state", "Recent changes, so that none is made or told twice; see below."),
         "locale": ("personal", "Language of messages to its owner."),
         "disabled": ("state", "Whether the host has shut it."),
+        "compromised": ("state", "Whether others may know the password, so that it signs nobody in."),
+        "earlier_hashes": ("hash", "Of the passwords before, as many as the policy remembers; none by default."),
         "version": ("state", "Tells whether the row has moved."),
     },
     Registered: {
@@ -433,6 +448,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "trouble": trouble,
     "chances": chances,
     "codes": codes,
+    "breaches": breaches,
     "limits": limits,
     "passwords": passwords,
     "hashing": hashing,

@@ -112,10 +112,9 @@ def _hold(connection: sqlite3.Connection, credential: Credential) -> None:
 def _state(credential: Credential) -> str:
     """Return what the users table has no column for."""
     entries = [(_parts(e.identifier), e.standing, e.verified_at and e.verified_at.isoformat()) for e in credential.identifiers]
-    preferred = None if credential.preferred is None else _parts(credential.preferred)
     marks = [(mark.change_id, mark.at.isoformat()) for mark in credential.marks]
-    flags = (credential.session_epoch, credential.generation, credential.locale, credential.disabled)
-    return json.dumps((entries, preferred, credential.accounts, marks, flags))
+    flags = (credential.session_epoch, credential.generation, credential.locale, credential.disabled, credential.compromised, credential.earlier_hashes)
+    return json.dumps((entries, credential.preferred and _parts(credential.preferred), credential.accounts, marks, flags))
 
 
 def _parts(identifier: Identifier) -> tuple[str, str, str]:
@@ -127,7 +126,7 @@ def _load(connection: sqlite3.Connection, query: str, *values: str) -> Credentia
     if row is None:
         return None
     user_id, version, state, password = row
-    entries, preferred, accounts, marks, (epoch, generation, locale, disabled) = json.loads(state)
+    entries, preferred, accounts, marks, (epoch, generation, locale, disabled, compromised, earlier) = json.loads(state)
     return Credential(
         id=user_id,
         # Brought back without being judged again: what was accepted once must load for ever.
@@ -140,6 +139,8 @@ def _load(connection: sqlite3.Connection, query: str, *values: str) -> Credentia
         marks=tuple(Mark(change_id=change_id, at=datetime.fromisoformat(at)) for change_id, at in marks),
         locale=locale,
         disabled=disabled,
+        compromised=compromised,
+        earlier_hashes=tuple(earlier),
         version=version,
     )
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from credkit.context import Context, Session
     from credkit.credential import Credential
     from credkit.errors import ConfigurationError, CredkitError, InvalidIdentifier, PasswordRefused, Reason, Refused, StoreError
+    from credkit.flows.sign_in import PasswordChangeRequired
     from credkit.keys import KeyRing
     from credkit.kit import AsyncCredkit, Credkit
     from credkit.policy import Policy
@@ -26,6 +27,7 @@ __all__ = [
     "CredkitError",
     "InvalidIdentifier",
     "KeyRing",
+    "PasswordChangeRequired",
     "PasswordRefused",
     "Paths",
     "Policy",
@@ -45,6 +47,7 @@ _HOMES: Final = {
     "CredkitError": "errors",
     "InvalidIdentifier": "errors",
     "KeyRing": "keys",
+    "PasswordChangeRequired": "flows.sign_in",
     "PasswordRefused": "errors",
     "Paths": "site",
     "Policy": "policy",

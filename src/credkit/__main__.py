@@ -1,16 +1,18 @@
-"""The command line: a demo to walk through, keys to make, a courier to run, a list of breached passwords to prepare."""
+"""The command line: a demo to walk through, keys to make, a courier to run, hashing to tune, a list of breached passwords to prepare."""
 
 from __future__ import annotations
 
 import argparse
 import base64
 import gzip
+import json
 import math
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -20,6 +22,7 @@ from credkit.breaches.building import ByteSource
 from credkit.errors import ConfigurationError, CredkitError
 from credkit.keys import KEY_BYTES, KeyRing
 from credkit.kit import Credkit
+from credkit.passwords.tuning import Measurement, Target, as_python, hash_for_real, measure, propose
 from credkit.ports import SystemClock, SystemEntropy
 
 __all__ = ["main"]
@@ -68,6 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     courier.add_argument("--every", type=float, default=1.0, help="seconds between two looks at an empty outbox (default: 1)")
     courier.add_argument("--once", action="store_true", help="deliver what is due now, and end")
     courier.set_defaults(run=_courier)
+
+    what = "measure this machine, and propose how passwords are hashed on it"
+    tune = commands.add_parser("tune", help=what, description=_sentence(what))
+    tune.add_argument("--milliseconds", type=float, default=100, metavar="N", help="how long one hash may take (default: 100)")
+    tune.add_argument(
+        "--memory", type=int, default=64, metavar="MIB", help="how much memory one hash may take; as many run at once as the gate lets (default: 64)"
+    )
+    tune.add_argument("--json", action="store_true", help="print all of it as JSON")
+    tune.set_defaults(run=_tune)
 
     what = "prepare a list of passwords known from breaches, to check new ones without asking anybody"
     corpus = commands.add_parser("corpus", help=what, description=_sentence(what)).add_subparsers(required=True, metavar="COMMAND")
@@ -146,6 +158,33 @@ def _kit(where: str) -> Credkit:
     if not isinstance(kit, Credkit):
         raise ConfigurationError([f"{module} has no blocking kit of the name {name or 'kit'}; an async kit delivers by `await kit.courier.run_due()`"])
     return kit
+
+
+def _tune(options: argparse.Namespace) -> int:
+    target = Target(milliseconds=options.milliseconds, memory_mib=options.memory)
+    measurements = measure(target, hash_for_real)
+    proposal = propose(measurements, target)
+    if options.json:
+        shown = {"target": asdict(target), "measurements": list(map(_facts, measurements)), "proposal": _facts(proposal.full)}
+        print(json.dumps(shown | {"meets_the_target": proposal.meets_the_target}, indent=2))
+        return 0
+    print("   memory  passes  lanes  at once   one takes   a second   memory in all")
+    for one in measurements:
+        profile, memory = one.profile, f"{one.profile.memory_kib / 1024:.0f} MiB"
+        taken = f"{one.milliseconds:.1f} ms"
+        print(f"{memory:>9}{profile.passes:8}{profile.lanes:7}{one.at_once:9}{taken:>12}{one.per_second:11.1f}{one.memory_mib:12.0f} MiB")
+    if not proposal.meets_the_target:
+        print(f"\nNothing that is strong enough takes {target.milliseconds:g} ms or less here; this is the fastest.")
+    alone, full = proposal.alone, proposal.full
+    print(f"\n{alone.milliseconds:.0f} ms alone; with {full.at_once} at once {full.per_second:.1f} a second, in {full.memory_mib:.0f} MiB for each process.\n")
+    print(as_python(proposal), end="")
+    return 0
+
+
+def _facts(one: Measurement) -> dict[str, float]:
+    profile = one.profile
+    parameters: dict[str, float] = {"memory_kib": profile.memory_kib, "passes": profile.passes, "lanes": profile.lanes}
+    return parameters | {"at_once": one.at_once, "milliseconds": round(one.milliseconds, 3), "per_second": round(one.per_second, 3)}
 
 
 def _build_corpus(options: argparse.Namespace) -> int:

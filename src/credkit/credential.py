@@ -89,6 +89,10 @@ class Credential:
     marks: tuple[Mark, ...] = ()
     locale: str | None = None
     disabled: bool = False
+    compromised: bool = False
+    """Whether others may know the password: it signs nobody in until it has been replaced (PW-05)."""
+    earlier_hashes: tuple[str, ...] = field(default=(), repr=False)
+    """Hashes of the passwords before this one, the newest first; none unless the policy has a `password_history` (PW-21)."""
     version: str = field(default="", repr=False)
     """Chosen by the store, compared for equality only, never the same twice."""
 
@@ -138,10 +142,13 @@ class Credential:
             raise Refused(Reason.TOO_MANY_CHANGES)
         return (*kept, Mark(change_id=change_id, at=now))
 
-    def with_password(self, password_hash: str, *, change_id: str, generation: str, now: datetime, proved: Identifier | None = None) -> Credential:
-        """Return this credential with a new password: other sessions end, older proofs die.
+    def with_password(
+        self, password_hash: str, *, change_id: str, generation: str, now: datetime, proved: Identifier | None = None, history: int = 0
+    ) -> Credential:
+        """Return this credential with a new password: other sessions end, older proofs die, and nobody else knows it.
 
-        *proved* is the identifier whose code allowed it; a carried-over one has been verified by that.
+        *proved* is the identifier whose code allowed it; a carried-over one has been verified by that. *history* is how many hashes of
+        earlier passwords are kept; more of them, from a time when it was greater, are dropped.
 
         Raises:
             Refused: Too many changes lately.
@@ -153,7 +160,20 @@ class Credential:
             session_epoch=self.session_epoch + 1,
             generation=generation,
             marks=self.with_mark(change_id, now),
+            compromised=False,
+            earlier_hashes=(*filter(None, [self.password_hash]), *self.earlier_hashes)[:history],
         )
+
+    def as_compromised(self, *, change_id: str, generation: str, now: datetime) -> Credential:
+        """Return this credential with a password that others may know: sessions end, older proofs die.
+
+        Codes and grants die, too, although they do not rest on the password: who knows it may have used it to get at them, and what its owner
+        asks for from now on is new.
+
+        Raises:
+            Refused: Too many changes lately.
+        """
+        return replace(self, compromised=True, generation=generation, marks=self.with_mark(change_id, now), session_epoch=self.session_epoch + 1)
 
 
 def _proved(identifiers: Iterable[Registered], proved: Identifier | None, now: datetime) -> Iterable[Registered]:

@@ -54,6 +54,8 @@ class Next(StrEnum):
     """Nothing is wrong with what was typed; try again after `retry_after`."""
     SUPPORT = "support"
     """Only the host's support can help."""
+    GO_ON = "go_on"
+    """What was typed was right, and one step is missing: show its page. The refusal carries what that page needs."""
 
 
 class Reason(StrEnum):
@@ -87,6 +89,7 @@ class Reason(StrEnum):
     RESEND_TOO_SOON = "resend_too_soon"
     RESEND_EXHAUSTED = "resend_exhausted"
     SIGN_IN_FAILED = "sign_in_failed"
+    PASSWORD_CHANGE_REQUIRED = "password_change_required"
     SESSION_ENDED = "session_ended"
     TOO_MANY_TRIES = "too_many_tries"
     TOO_MANY_REQUESTS = "too_many_requests"
@@ -161,6 +164,7 @@ _TABLE: Final[dict[Reason, _Row]] = {
         None,
         "That email address or mobile number and that password do not belong together. Capital letters matter. You can reset the password.",
     ),
+    Reason.PASSWORD_CHANGE_REQUIRED: _Row(403, Next.GO_ON, Field.PASSWORD, "Somebody else may know your password. Choose a new one to go on."),
     Reason.SESSION_ENDED: _Row(401, Next.BEGIN_AGAIN, None, "You have been signed out. Sign in again."),
     Reason.TOO_MANY_TRIES: _Row(429, Next.WAIT, None, "Too many tries. Wait before you try again."),
     Reason.TOO_MANY_REQUESTS: _Row(429, Next.WAIT, None, "Too many requests. Wait before you try again."),
@@ -180,6 +184,8 @@ class FindingKind(StrEnum):
     IDENTIFIER = "identifier"
     SITE_WORD = "site_word"
     CURRENT = "current"
+    EARLIER = "earlier"
+    BREACHED = "breached"
 
 
 _FINDINGS: Final[dict[FindingKind, str]] = {
@@ -191,6 +197,8 @@ _FINDINGS: Final[dict[FindingKind, str]] = {
     FindingKind.IDENTIFIER: "It is made from your email address or mobile number. Use something that has nothing to do with you.",
     FindingKind.SITE_WORD: "It is made from the name of this site. Use something that has nothing to do with it.",
     FindingKind.CURRENT: "It is the password you have now. Choose a different one.",
+    FindingKind.EARLIER: "It is a password you had before. Choose one that you have not used here.",
+    FindingKind.BREACHED: "It is on lists of passwords that were stolen elsewhere, and those lists are tried first. Choose one that you use nowhere else.",
 }
 
 

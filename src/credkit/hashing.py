@@ -18,8 +18,8 @@ class _InPlace:
     async def hash(self, password: Secret) -> str:
         return self.place.run(lambda: self.hasher.hash(password))
 
-    async def verify(self, stored: str | None, password: Secret) -> Verification:
-        return self.place.run(lambda: self.hasher.verify(stored, password))
+    async def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Verification:
+        return self.place.run(lambda: self.hasher.verify(stored, password, typed=typed))
 
     def release(self) -> None:
         self.place.release()
@@ -49,8 +49,8 @@ class _InThread:
     async def hash(self, password: Secret) -> str:
         return await self.place.run_in_thread(lambda: self.hasher.hash(password))
 
-    async def verify(self, stored: str | None, password: Secret) -> Verification:
-        return await self.place.run_in_thread(lambda: self.hasher.verify(stored, password))
+    async def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Verification:
+        return await self.place.run_in_thread(lambda: self.hasher.verify(stored, password, typed=typed))
 
     def release(self) -> None:
         self.place.release()

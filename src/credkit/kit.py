@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from inspect import isawaitable
 from typing import Literal, Self, TypeAlias
 
+from credkit.breaches import AsyncBreachList, BreachList
 from credkit.delivery import AT_ONCE, TaskDelivery, ThreadDelivery, report_failure
 from credkit.errors import ConfigurationError
 from credkit.flows.admin import Admin, AsyncAdmin
@@ -23,7 +24,7 @@ from credkit.flows.sign_up import AsyncSignUp, SignUp
 from credkit.flows.transaction import guarded
 from credkit.hashing import InPlaceHashing, ThreadHashing
 from credkit.keys import KeyRing
-from credkit.lifting import LiftedCredentials, LiftedDispatch, LiftedNotifier, LiftedPause, LiftedRecords, finish
+from credkit.lifting import LiftedBreaches, LiftedCredentials, LiftedDispatch, LiftedNotifier, LiftedPause, LiftedRecords, finish
 from credkit.passwords import Gate, PasswordHasher
 from credkit.policy import Policy
 from credkit.ports import (
@@ -43,6 +44,7 @@ from credkit.ports import (
     SystemClock,
     SystemEntropy,
 )
+from credkit.sign_in_help import SignInHelp
 from credkit.site import Site
 
 __all__ = ["AsyncCredkit", "AsyncDeliver", "Credkit", "Deliver"]
@@ -72,13 +74,15 @@ class Credkit:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
         pause: Pause | None = None,
+        breaches: BreachList | None = None,
         deliver: Deliver = "thread",
         allow_test_domains: bool = False,
     ) -> None:
         """Wire the kit.
 
         *keys* make codes, tokens and names of records; *index_keys* takes over the names where they are to rotate apart.
-        *pepper* keys the password hashes and must never be lost (PW-14). *allow_test_domains* accepts ``.test`` addresses.
+        *pepper* keys the password hashes and must never be lost (PW-14). *breaches* is asked about
+        every new password (PW-09). *allow_test_domains* accepts ``.test`` addresses.
 
         Raises:
             ConfigurationError: Something cannot work; all of it is listed.
@@ -99,6 +103,7 @@ class Credkit:
             policy=policy,
             spread=policy.courier.spread if deliver == "thread" else timedelta(0),
             allow_test_domains=allow_test_domains,
+            breaches=None if breaches is None else LiftedBreaches(breaches),
         )
         self._open(shell, deliver)
 
@@ -114,6 +119,7 @@ class Credkit:
         self.reset: PasswordReset = PasswordReset(self._shell)
         self.password: PasswordChange = PasswordChange(self._shell)
         self.admin: Admin = Admin(self._shell)
+        self.help: SignInHelp = SignInHelp(site=shell.site, allow_test_domains=shell.allow_test_domains)
 
     def at(self, site: Site, *, credentials: CredentialStore, notifier: Notifier) -> Credkit:
         """Return a sibling for another site: it shares records, keys, policy and the gate, and nothing of one counts in the other.
@@ -165,13 +171,15 @@ class AsyncCredkit:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
         pause: AsyncPause | None = None,
+        breaches: AsyncBreachList | None = None,
         deliver: AsyncDeliver = "task",
         allow_test_domains: bool = False,
     ) -> None:
         """Wire the kit.
 
         *keys* make codes, tokens and names of records; *index_keys* takes over the names where they are to rotate apart.
-        *pepper* keys the password hashes and must never be lost (PW-14). *allow_test_domains* accepts ``.test`` addresses.
+        *pepper* keys the password hashes and must never be lost (PW-14). *breaches* is asked about
+        every new password (PW-09). *allow_test_domains* accepts ``.test`` addresses.
 
         Raises:
             ConfigurationError: Something cannot work; all of it is listed.
@@ -192,6 +200,7 @@ class AsyncCredkit:
             policy=policy,
             spread=policy.courier.spread if deliver == "task" else timedelta(0),
             allow_test_domains=allow_test_domains,
+            breaches=breaches,
         )
         self._open(shell, deliver)
 
@@ -207,6 +216,7 @@ class AsyncCredkit:
         self.reset: AsyncPasswordReset = AsyncPasswordReset(self._shell)
         self.password: AsyncPasswordChange = AsyncPasswordChange(self._shell)
         self.admin: AsyncAdmin = AsyncAdmin(self._shell)
+        self.help: SignInHelp = SignInHelp(site=shell.site, allow_test_domains=shell.allow_test_domains)
 
     def at(self, site: Site, *, credentials: AsyncCredentialStore, notifier: AsyncNotifier) -> AsyncCredkit:
         """Return a sibling for another site: it shares records, keys, policy and the gate, and nothing of one counts in the other.

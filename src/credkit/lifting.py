@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from credkit.breaches import BreachList, Fingerprint
 from credkit.credential import Credential, NewCredential
 from credkit.errors import ConfigurationError
 from credkit.identifiers import Identifier
@@ -19,6 +20,7 @@ from credkit.messages import Message
 from credkit.ports import Committed, CredentialStore, Dispatch, Notifier, Pause, Record, RecordStore, Write
 
 __all__ = [
+    "LiftedBreaches",
     "LiftedCredentials",
     "LiftedDispatch",
     "LiftedNotifier",
@@ -130,6 +132,17 @@ class LiftedNotifier:
         """See `Notifier.deliver`."""
         deliver: Callable[[Message], object] = self.notifier.deliver
         _done(deliver(message))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LiftedBreaches:
+    """A blocking list of breached passwords in the shape flows expect."""
+
+    breaches: BreachList
+
+    async def count(self, fingerprint: Fingerprint) -> int:
+        """See `BreachList.count`."""
+        return _done(self.breaches.count(fingerprint))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

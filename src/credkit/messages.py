@@ -27,6 +27,7 @@ class MessageKind(StrEnum):
     ALREADY_REGISTERED = "already_registered"
     PASSWORD_RESET = "password_reset"
     PASSWORD_CHANGED = "password_changed"
+    PASSWORD_COMPROMISED = "password_compromised"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ _SUBJECTS: Final = {
     MessageKind.ALREADY_REGISTERED: "Signing in to {site}",
     MessageKind.PASSWORD_RESET: "Your {site} password was reset",
     MessageKind.PASSWORD_CHANGED: "Your {site} password was changed",
+    MessageKind.PASSWORD_COMPROMISED: "Choose a new {site} password",
 }
 
 _USES: Final = {
@@ -93,6 +95,12 @@ The password of your sign-in at {site} was changed on {when}{who}.
 It works at once, and every other device has been signed out.
 
 If that was not you, go to {site} yourself, reset the password, and tell us: {support}""",
+    MessageKind.PASSWORD_COMPROMISED: """\
+The password of your sign-in at {site} was marked as known to others on {when}{who}.
+Every device has been signed out, and the next sign-in will ask for a new password.
+
+Go to {site} yourself, reset the password, and use the old one nowhere else.
+Look at what was done there lately. If that was not you, tell us: {support}""",
 }
 
 _CODE_LETTER: Final = """\
@@ -110,6 +118,7 @@ _SHORT: Final = {
     MessageKind.ALREADY_REGISTERED: "{site}: somebody asked to sign up with this number. You have a sign-in already. Not you? Do nothing. Questions: {support}",
     MessageKind.PASSWORD_RESET: "{site}: your password was reset on {when}. Not you? Reset it again on our site and contact {support}",
     MessageKind.PASSWORD_CHANGED: "{site}: your password was changed on {when}. Not you? Reset it on our site and contact {support}",
+    MessageKind.PASSWORD_COMPROMISED: "{site}: others may know your password (marked on {when}). Reset it on our site. Questions: {support}",
 }
 
 _CODE_SHORT: Final = "{site}: {code} is your code {use} (request {label}). Tell it to nobody.\n\n@{host} #{code}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from credkit.breaches import BreachPolicy
 from credkit.budgets import Limit
 from credkit.errors import ConfigurationError
 from credkit.otp import OtpPolicy
@@ -16,6 +17,9 @@ __all__ = ["HIGHEST_CHANCE", "CourierPolicy", "Limits", "Policy"]
 
 HIGHEST_CHANCE: Final = 1e-4
 """Most that guessing at one credential's codes may succeed with in a year (OT-01)."""
+
+_LONGEST_HISTORY: Final = 10
+"""A second of hashing at every change, with the default profile."""
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
@@ -101,12 +105,17 @@ class Policy:
 
     otp: OtpPolicy = field(default_factory=OtpPolicy)
     password: PasswordRules = field(default_factory=PasswordRules)
+    breaches: BreachPolicy = field(default_factory=BreachPolicy)
+    """What follows from the breach check, if the kit is given a list to ask (PW-09)."""
     limits: Limits = field(default_factory=Limits)
     courier: CourierPolicy = field(default_factory=CourierPolicy)
     grant_lifetime: timedelta = timedelta(seconds=600)
     """RS-08."""
     grant_tries: int = 10
     """Passwords that may be proposed with one grant (RS-09)."""
+    password_history: int = 0
+    """Passwords before the current one that a new one must differ from; each costs one more hash at every change, and a stored hash. Nobody
+    asks for it: SP 800-63B-4 3.1.1.2 has no history, and only the current password is always refused (PW-21)."""
     gate: int | None = None
     """Password hashes at once in this process, 64 MiB each; none means `min(4, processors)` (PW-23)."""
     gate_queue: int = 64
@@ -118,6 +127,8 @@ class Policy:
             problems.append("grant_lifetime must be 60 to 3600 seconds")
         if not 1 <= self.grant_tries <= 100:
             problems.append("grant_tries must be 1 to 100")
+        if not 0 <= self.password_history <= _LONGEST_HISTORY:
+            problems.append(f"password_history must be 0 to {_LONGEST_HISTORY}")
         if (self.gate is not None and self.gate < 1) or self.gate_queue < 0:
             problems.append("gate must be at least 1, and gate_queue at least 0")
         for failures in (self.limits.code_failures, self.limits.nobody_failures):

@@ -216,8 +216,8 @@ class AsyncHashingPlace(Protocol):
         """Return a new hash of a normalised password."""
         ...
 
-    def verify(self, stored: str | None, password: Secret) -> Soon[Verification]:
-        """Compare a normalised password with a stored hash; `None` costs the same and never matches (PW-15)."""
+    def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Soon[Verification]:
+        """Compare a normalised password, and what was *typed* where that differs, with a stored hash; `None` costs the same and never matches (PW-15)."""
         ...
 
     def release(self) -> None:

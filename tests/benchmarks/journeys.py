@@ -35,7 +35,7 @@ class InstantHasher(PasswordHasher):
     def hash(self, password: Secret) -> str:
         return hashlib.sha256(password.reveal().encode()).hexdigest()
 
-    def verify(self, stored: str | None, password: Secret) -> Verification:
+    def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Verification:
         return Verification(matches=hmac.compare_digest(stored or "", self.hash(password)))
 
 

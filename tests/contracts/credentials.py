@@ -359,3 +359,25 @@ class AsyncCredentialStoreContract:
             assert stored is not None
             assert await reader.get(current.id) == await reader.find(ADA) == stored
             current = stored
+
+    # A store with a column less: a password that others know would sign in again after the next rehash, and one of before could be chosen.
+    @pytest.mark.parametrize(
+        "changes",
+        [{"compromised": True}, {"earlier_hashes": ("$argon2id$2", "$2b$12$'\";--", "$argon2id$2")}, {"compromised": True, "earlier_hashes": ("\u00e9",)}],
+        ids="+".join,
+    )
+    async def test_what_is_known_of_the_password_is_kept_and_goes_with_it(
+        self, credentials: AsyncCredentialStore, twin: AsyncCredentialStore, changes: dict[str, Any]
+    ) -> None:
+        added = await credentials.add(new(ADA), None)
+        assert (added.compromised, added.earlier_hashes) == (False, ())
+        marked = await credentials.replace(added, replace(added, **changes))
+        assert marked is not None
+        assert shown(replace(marked, version="")) == shown(replace(added, version="", **changes))
+        assert shown(await twin.get(added.id)) == shown(await credentials.find(ADA)) == shown(marked)
+        assert marked.password_hash not in repr(marked)
+        assert not any(earlier in repr(marked) for earlier in marked.earlier_hashes)
+        cleared = await twin.replace(marked, replace(marked, compromised=False, earlier_hashes=(), password_hash="another"))
+        assert cleared is not None
+        assert shown(await credentials.get(added.id)) == shown(cleared)
+        assert (cleared.compromised, cleared.earlier_hashes) == (False, ())

@@ -244,9 +244,9 @@ class CountingHasher(PasswordHasher):
         self._happen("hash")
         return super().hash(password)
 
-    def verify(self, stored: str | None, password: Secret) -> Verification:
+    def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Verification:
         self._happen("verify")
-        return super().verify(stored, password)
+        return super().verify(stored, password, typed=typed)
 
     def _happen(self, name: str) -> None:
         self.calls.append(name)

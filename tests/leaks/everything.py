@@ -20,6 +20,7 @@ import pytest
 from credkit.context import Context, Session
 from credkit.credential import Credential, Mark, NewCredential
 from credkit.errors import CredkitError, DeliveryFailed, Refused
+from credkit.flows.sign_in import PasswordChangeRequired
 from credkit.identifiers import EmailAddress, Identifier, PhoneNumber, parse_identifier
 from credkit.keys import KeyRing
 from credkit.kit import Credkit
@@ -277,7 +278,7 @@ class Everything:
 
     def run(self) -> Evidence:
         """Do everything, and return what came out."""
-        for part in (self._sign_up, self._sign_in, self._reset, self._change, self._limits, self._hosts_mistakes):
+        for part in (self._sign_up, self._sign_in, self._reset, self._change, self._compromised, self._limits, self._hosts_mistakes):
             part()
         return self._look_at_the_rest()
 
@@ -317,6 +318,10 @@ class Everything:
         """Call as a host does, and keep the answer; `None` stands for whatever was not given."""
         try:
             value = call()
+        except PasswordChangeRequired as required:
+            self.evidence.exception(where, required)
+            grant = required.grant
+            return self.call(f"{where}: grant", lambda: grant)
         except (Refused, CredkitError) as raised:
             self.evidence.exception(where, raised)
             return None
@@ -422,6 +427,18 @@ class Everything:
         self.call("findings", lambda: kit.password.findings(self.password("refused password"), identifiers=[OWNER, WRONG_ADDRESS, PHONE]))
         self.call("session", lambda: Session(credential_id="x", session_epoch=1, session_key="sess-7f3a-wogglebeck"))
         self.call("context", lambda: CONTEXT)
+
+    def _compromised(self) -> None:
+        kit, password = self.kit, self.password
+        credential = self.stores.credentials.find(parse_identifier(OWNER))
+        if credential is not None:
+            for _ in range(2):
+                self.call("mark_compromised", lambda: kit.admin.mark_compromised(credential.id, actor="support"))
+            grant = self.call("with_password", lambda: kit.sign_in.with_password(OWNER, password("later password"), context=CONTEXT))
+            for name in ("later password", "password"):
+                self.call("complete", lambda name=name: kit.reset.complete(grant, password(name), context=CONTEXT))
+            signed_in = self.call("with_password", lambda: kit.sign_in.with_password(OWNER, password("password"), context=CONTEXT))
+            self.call("change", lambda: kit.password.change(signed_in.session, password("password"), password("later password"), context=CONTEXT))
 
     def _limits(self) -> None:
         self.clock.advance(days=1)

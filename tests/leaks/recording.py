@@ -142,9 +142,9 @@ class RecordedHasher(PasswordHasher):
         self._recorder.note("hash")
         return super().hash(password)
 
-    def verify(self, stored: str | None, password: Secret) -> Verification:
+    def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Verification:
         self._recorder.note("verify")
-        return super().verify(stored, password)
+        return super().verify(stored, password, typed=typed)
 
     @cached_property
     def _argon2(self) -> Any:

@@ -39,7 +39,11 @@ ASSERTING = {"credkit.testing": "the contract kit is made of assertions"}
 HASHES = {"sha256", "sha512"}
 """KE-08: SHA-256, SHA-512, HMAC and HKDF over them; passwords go through Argon2id."""
 
-OTHER_HASHES: dict[tuple[str, str], str] = {}
+OTHER_HASHES: dict[tuple[str, str], str] = {
+    ("credkit.breaches.checking", "sha1"): "public lists of breached passwords are keyed by it; nothing is stored or proven with it",
+    ("credkit.passwords.legacy", "pbkdf2_hmac"): "what older systems stored is compared with, and replaced at the next sign-in; SHA-1 only as they used it",
+    ("credkit.passwords.legacy", "scrypt"): "as above",
+}
 """(module, attribute of hashlib): why it may, for example to read what an older system has stored."""
 
 SECRET_CALLS = {"digest", "get_secret_value", "hexdigest", "mac", "reveal", "secret_digest"}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, assert_never, assert_type
 
-from credkit import AsyncCredkit, Context, Credential, Credkit, Policy, Session, Site
+from credkit import AsyncCredkit, Context, Credential, Credkit, PasswordChangeRequired, Policy, Session, Site
 from credkit.credential import NewCredential
 from credkit.errors import CredkitError, Field, Finding, FindingKind, InvalidIdentifier, Next, PasswordRefused, Reason, Refused
 from credkit.flows.changes import Changed, Ended
@@ -109,6 +109,8 @@ def every_next_move_is_known(move: Next) -> str:
             return "wait"
         case Next.SUPPORT:
             return "ask"
+        case Next.GO_ON:
+            return "show the page"
         case _:
             assert_never(move)
 
@@ -169,6 +171,11 @@ def signing_in(kit: Credkit, context: Context) -> None:
     assert_type(signed_in.account, str | None)
     assert_type(signed_in.factors, tuple[str, ...])
     assert_type(signed_in.at, datetime)
+    try:
+        kit.sign_in.with_password("ada@example.com", "nine grey herons wade", context=context)
+    except PasswordChangeRequired as due:
+        assert_type(due.grant, Grant)
+        assert_type(kit.reset.complete(due.grant, "four loud kettles sing", context=context), Changed)
     kept = {"id": signed_in.session.credential_id, "epoch": str(signed_in.session.session_epoch)}
     assert_type(kit.sign_in.holds(Session(credential_id=kept["id"], session_epoch=int(kept["epoch"]))), bool)
 

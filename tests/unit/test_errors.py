@@ -57,13 +57,13 @@ def test_every_reason_has_its_row_in_the_table(reason: Reason) -> None:
     assert SENTENCE.fullmatch(reason.text())
     assert reason.next in Next
     assert reason.field is None or reason.field in Field
-    # 4xx says that the caller can do something about it, 503 that nobody did wrong; 401 where the sign-in has ended.
-    assert reason.status in {401, 409, 410, 422, 429, 503}
+    # 4xx says that the caller can do something about it, 503 that nobody did wrong; 401 where the sign-in has ended, 403 where it lacks a step.
+    assert reason.status in {401, 403, 409, 410, 422, 429, 503}
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_what_a_reason_asks_for_agrees_with_its_status(reason: Reason) -> None:
-    allowed = {Next.RETRY: {422}, Next.BEGIN_AGAIN: {401, 409, 410}, Next.WAIT: {429, 503}, Next.SUPPORT: {429}}
+    allowed = {Next.RETRY: {422}, Next.BEGIN_AGAIN: {401, 409, 410}, Next.WAIT: {429, 503}, Next.SUPPORT: {429}, Next.GO_ON: {403}}
     assert reason.status in allowed[reason.next]
     assert reason.next is not Next.RETRY or reason.field is not None or reason is Reason.SIGN_IN_FAILED  # it must not say which half was wrong (SI-01)
 

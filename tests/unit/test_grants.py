@@ -34,6 +34,7 @@ GRANT = GrantRecord(
     expires_at=START + timedelta(seconds=600),
     tries_left=10,
 )
+BY_PASSWORD = replace(GRANT, by_password=True)
 SIGN_UP = replace(GRANT, purpose=Purpose.SIGN_UP, credential_id=None, generation=None, session_digest=None)
 
 # For each field values that differ from GRANT's in the least way that could matter.
@@ -53,6 +54,7 @@ TOUCHED: dict[str, list[object]] = {
     "session_digest": [None, b"", b"digesu"],
     "begun_at": [START - MICROSECOND, START + MICROSECOND],
     "expires_at": [GRANT.expires_at - MICROSECOND, GRANT.expires_at + MICROSECOND, GRANT.expires_at + timedelta(days=365)],
+    "by_password": [True],
 }
 MOVES = {"tries_left", "carried"}
 """What is written again after the secret is out: the tries, and what a newer release has added."""
@@ -126,7 +128,7 @@ def test_a_secret_in_another_spelling_of_the_same_bytes_proves_nothing() -> None
 
 
 @pytest.mark.parametrize("identifier", [EMAIL, PhoneNumber.restore("+1 415 555 2671", "+14155552671")])
-@pytest.mark.parametrize("grant", [GRANT, SIGN_UP])
+@pytest.mark.parametrize("grant", [GRANT, SIGN_UP, BY_PASSWORD])
 def test_a_grant_comes_back_from_its_record_whole(grant: GrantRecord, identifier: Identifier) -> None:
     stored = replace(grant, identifier=identifier)
     restored = GrantRecord.from_payload(stored.to_payload())
@@ -149,7 +151,7 @@ def test_the_record_holds_neither_the_secret_nor_a_hash_of_it() -> None:
         assert trace not in payload
 
 
-@pytest.mark.parametrize("missing", [name for name in TOUCHED if name not in {"credential_id", "generation", "session_digest"}] + ["tries_left"])
+@pytest.mark.parametrize("missing", [name for name in TOUCHED if name not in {"credential_id", "generation", "session_digest", "by_password"}] + ["tries_left"])
 def test_a_record_that_lacks_a_field_is_unreadable(missing: str) -> None:
     whole: dict[str, Json] = {
         "id": "id",
@@ -165,6 +167,18 @@ def test_a_record_that_lacks_a_field_is_unreadable(missing: str) -> None:
     del whole[missing]
     with pytest.raises(UnreadableRecord):
         GrantRecord.from_payload(to_payload(whole, {}))
+
+
+def test_what_earned_a_grant_is_written_only_where_it_is_not_a_code() -> None:
+    """So the records of releases that knew codes only are read as theirs, and what these write of such a grant is carried and not proved."""
+    assert b'"by"' not in GRANT.to_payload()
+    assert b'"by":"password"' in BY_PASSWORD.to_payload()
+
+
+def test_a_grant_that_was_earned_in_a_way_of_a_later_release_is_unreadable() -> None:
+    payload = BY_PASSWORD.to_payload().replace(b'"by":"password"', b'"by":"passkey"')
+    with pytest.raises(UnreadableRecord):
+        GrantRecord.from_payload(payload)
 
 
 def test_a_digest_that_binds_the_browser_is_not_shown() -> None:

@@ -36,9 +36,9 @@ class Watched(PasswordHasher):
         self.note()
         return super().hash(password)
 
-    def verify(self, stored: str | None, password: Secret) -> Verification:
+    def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Verification:
         self.note()
-        return super().verify(stored, password)
+        return super().verify(stored, password, typed=typed)
 
 
 async def round_trip(place: AsyncHashingPlace) -> list[Verification]:

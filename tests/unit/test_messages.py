@@ -89,7 +89,8 @@ def test_the_alphabet_of_text_messages_used_here_is_whole() -> None:
 
 
 def test_kinds_are_called_what_stored_records_and_hosts_templates_call_them() -> None:  # TE-13
-    assert [kind.value for kind in MessageKind] == ["sign_up_code", "reset_code", "already_registered", "password_reset", "password_changed"]
+    codes, notices = ["sign_up_code", "reset_code"], ["already_registered", "password_reset", "password_changed", "password_compromised"]
+    assert [kind.value for kind in MessageKind] == codes + notices
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=named)
@@ -201,10 +202,16 @@ def test_a_letter_never_promises_more_time_than_a_code_has_nor_none(seconds: int
 # NO-09: what happened, when, what to do if it was not you, whom to ask.
 @pytest.mark.parametrize("entry", [entry for entry in CATALOGUE if entry.kind in NOTICES], ids=named)
 def test_a_notice_says_what_happened_what_to_do_and_whom_to_ask(entry: Message) -> None:
-    happened = {MessageKind.ALREADY_REGISTERED: "sign up", MessageKind.PASSWORD_RESET: "reset", MessageKind.PASSWORD_CHANGED: "changed"}[entry.kind]
+    happened = {
+        MessageKind.ALREADY_REGISTERED: "sign up",
+        MessageKind.PASSWORD_RESET: "reset",
+        MessageKind.PASSWORD_CHANGED: "changed",
+        MessageKind.PASSWORD_COMPROMISED: "marked",
+    }[entry.kind]
     assert happened in entry.text
     assert SITE.support in entry.text
-    assert re.search(r"If that was not you|Not you\?", entry.text)
+    # A mark is never the reader's own doing, so what to do comes without a condition.
+    assert re.search(r"If that was not you|Not you\?|Reset it on our site", entry.text)
 
 
 @pytest.mark.parametrize("kind", NOTICES)
@@ -212,7 +219,7 @@ def test_a_notice_by_letter_says_when_and_from_where(kind: MessageKind) -> None:
     assert "30 September 2026 at 12:34 UTC, from Firefox on Linux, Oslo, Norway." in message(kind).text
 
 
-@pytest.mark.parametrize("kind", [MessageKind.PASSWORD_RESET, MessageKind.PASSWORD_CHANGED])
+@pytest.mark.parametrize("kind", [MessageKind.PASSWORD_RESET, MessageKind.PASSWORD_CHANGED, MessageKind.PASSWORD_COMPROMISED])
 def test_a_notice_of_a_change_says_when_also_in_a_text_message(kind: MessageKind) -> None:
     assert "30 September 2026 at 12:34 UTC" in message(kind, PHONE).text
 

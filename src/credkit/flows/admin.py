@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from credkit.context import Context
 from credkit.credential import Credential
 from credkit.errors import Busy, ConfigurationError
+from credkit.flows.changes import change_credential, intent_of
 from credkit.flows.shell import Shell
 from credkit.flows.transaction import ATTEMPTS
 from credkit.lifting import finish
+from credkit.messages import MessageKind
 
 __all__ = ["Admin", "AsyncAdmin"]
 
@@ -42,6 +45,39 @@ class AsyncAdmin:
                 return stored
         raise Busy
 
+    async def mark_compromised(self, credential_id: str, *, actor: str) -> Credential:
+        """Mark the password as known to others, and return the credential; a second time changes nothing.
+
+        Sessions, outstanding codes and grants end, every verified identifier is told, and the right password signs nobody in any more: it
+        only lets its owner set another one.
+
+        Raises:
+            ConfigurationError: No such credential, or an empty actor.
+            Refused: TOO_MANY_CHANGES; disable the sign-in in your store instead.
+            Busy: Others kept writing the credential.
+            StoreError: The store failed; the password may or may not be marked, and the call can be repeated.
+        """
+        if not (_is_text(credential_id) and _is_text(actor)):
+            raise ConfigurationError(["mark_compromised needs a credential's id and an actor, each as text"])
+        for _ in range(ATTEMPTS):
+            credential = await self._shell.get(credential_id)
+            if credential is None:
+                raise ConfigurationError(["mark_compromised needs the id of a credential"])
+            # Where another change came first, the mark falls on what that has left, be it a new password: too often is safe, never is not.
+            stored = credential if credential.compromised else await self._marked(credential)
+            if stored is not None:
+                return stored
+        raise Busy
+
+    async def _marked(self, credential: Credential) -> Credential | None:
+        shell, now, change_id, generation = self._shell, self._shell.clock.now(), self._shell.fresh_id(), self._shell.fresh_id()
+        return await change_credential(
+            shell,
+            credential,
+            intent=lambda before: intent_of(MessageKind.PASSWORD_COMPROMISED, change_id, before, context=Context.none(), now=now),
+            change=lambda before: before.as_compromised(change_id=change_id, generation=generation, now=now),
+        )
+
 
 def _is_text(given: object) -> bool:
     return isinstance(given, str) and given != ""
@@ -66,3 +102,17 @@ class Admin:
             StoreError: The store failed; the account may or may not be linked, and the call can be repeated.
         """
         return finish(self._flow.link(credential_id, account, actor=actor))
+
+    def mark_compromised(self, credential_id: str, *, actor: str) -> Credential:
+        """Mark the password as known to others, and return the credential; a second time changes nothing.
+
+        Sessions, outstanding codes and grants end, every verified identifier is told, and the right password signs nobody in any more: it
+        only lets its owner set another one.
+
+        Raises:
+            ConfigurationError: No such credential, or an empty actor.
+            Refused: TOO_MANY_CHANGES; disable the sign-in in your store instead.
+            Busy: Others kept writing the credential.
+            StoreError: The store failed; the password may or may not be marked, and the call can be repeated.
+        """
+        return finish(self._flow.mark_compromised(credential_id, actor=actor))

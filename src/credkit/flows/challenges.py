@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from credkit.budgets import Limit
 from credkit.context import Context
+from credkit.credential import Credential
 from credkit.errors import Reason, Refused
 from credkit.flows.metering import Meter, load_meters
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.transaction import Transaction
 from credkit.grants import GrantRecord, grant_secret, proves
+from credkit.identifiers import Identifier
 from credkit.otp import ALPHABET, Challenge, Decision, Issue, Verdict, code_of, judge, normalize_code
 from credkit.outbox import CodeDue
 from credkit.secret import Secret
@@ -151,6 +153,26 @@ class Challenges:
             raise Refused(verdict_reasons[decision.verdict], tries_left=after.tries_left)
         return self._grant(grant)
 
+    async def grant_by_password(self, credential: Credential, identifier: Identifier, context: Context) -> Grant:
+        """Return a grant that the right password has earned; about *identifier*, which is as stored, it proves nothing."""
+        shell, now = self.shell, self.shell.clock.now()
+        grant = self._grant_record(
+            shell.fresh_id(),
+            shell.entropy.token(32),
+            now,
+            identifier=identifier,
+            credential_id=credential.id,
+            generation=credential.generation,
+            session_digest=shell.session_digest(context),
+            by_password=True,
+        )
+
+        async def put(transaction: Transaction) -> None:
+            self._put_grant(transaction, grant)
+
+        await shell.transact(put)
+        return self._grant(grant)
+
     async def spend(self, transaction: Transaction, token: Token, context: Context, now: datetime) -> GrantRecord:
         """Return the grant that *token* proves, with one of its tries taken; to be committed before a password is judged.
 
@@ -215,18 +237,41 @@ class Challenges:
 
     def _new_grant(self, challenge: Challenge, nonce: bytes, now: datetime) -> GrantRecord:
         binding = challenge.binding
-        return GrantRecord(
-            id=challenge.grant_id or "",
-            purpose=self.purpose,
-            key_id=self.shell.codes.current,
-            nonce=nonce,
+        return self._grant_record(
+            challenge.grant_id or "",
+            nonce,
+            now,
             identifier=challenge.identifier if binding is None else binding.destination,
             credential_id=None if binding is None else binding.credential_id,
             generation=None if binding is None else binding.generation,
             session_digest=challenge.session_digest,
+        )
+
+    def _grant_record(
+        self,
+        grant_id: str,
+        nonce: bytes,
+        now: datetime,
+        *,
+        identifier: Identifier,
+        credential_id: str | None,
+        generation: str | None,
+        session_digest: bytes | None,
+        by_password: bool = False,
+    ) -> GrantRecord:
+        return GrantRecord(
+            id=grant_id,
+            purpose=self.purpose,
+            key_id=self.shell.codes.current,
+            nonce=nonce,
+            identifier=identifier,
+            credential_id=credential_id,
+            generation=generation,
+            session_digest=session_digest,
             begun_at=now,
             expires_at=now + self.shell.policy.grant_lifetime,
             tries_left=self.shell.policy.grant_tries,
+            by_password=by_password,
         )
 
     def _issue(self, number: int, now: datetime) -> Issue:

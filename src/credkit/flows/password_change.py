@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from credkit.context import Context, Session, checked
 from credkit.credential import Credential
-from credkit.errors import Finding, InvalidIdentifier, PasswordRefused, Reason, Refused
+from credkit.errors import CredkitError, Finding, FindingKind, InvalidIdentifier, PasswordRefused, Reason, Refused
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
 from credkit.flows.metering import Charge, load_meters, refund
-from credkit.flows.passwords import compare_password, judge_password, site_words
+from credkit.flows.passwords import as_typed, compare_password, judge_password, site_words, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.sign_in import held_by
 from credkit.flows.transaction import Transaction
@@ -53,10 +53,9 @@ class AsyncPasswordChange:
             except PasswordRefused:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG) from None
             charges = await self._charge(credential)
-            if not (await compare_password(shell, place, credential.password_hash, presented, charges)).matches:
+            if not (await compare_password(shell, place, credential.password_hash, presented, charges, typed=as_typed(current, presented))).matches:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG)
-            await refund(shell, charges)
-            chosen = judge_password(shell, new, [entry.identifier for entry in credential.identifiers], presented)
+            chosen = await self._chosen(place, credential, new, presented, charges)
             return await self._set(place, credential, chosen, context)
         finally:
             place.release()
@@ -92,6 +91,23 @@ class AsyncPasswordChange:
 
         return await shell.transact(charge)
 
+    async def _chosen(self, place: AsyncHashingPlace, credential: Credential, new: PasswordInput, presented: Secret, charges: Sequence[Charge]) -> Secret:
+        """Return the new password, and take the charge for the current one back, which was right.
+
+        Raises:
+            PasswordRefused: It breaks a rule. If it is one of before, the charge stays: that answers a question about a password that was not shown.
+        """
+        shell = self._shell
+        try:
+            chosen = await judge_password(shell, new, [entry.identifier for entry in credential.identifiers], presented)
+        except (PasswordRefused, CredkitError):
+            await refund(shell, charges)
+            raise
+        if await was_used_before(shell, place, credential, chosen, typed=as_typed(new, chosen)):
+            raise PasswordRefused([Finding(kind=FindingKind.EARLIER)])
+        await refund(shell, charges)
+        return chosen
+
     async def _set(self, place: AsyncHashingPlace, credential: Credential, chosen: Secret, context: Context) -> Changed:
         shell, now, change_id = self._shell, self._shell.clock.now(), self._shell.fresh_id()
         password_hash, generation = await place.hash(chosen), shell.fresh_id()
@@ -99,7 +115,9 @@ class AsyncPasswordChange:
             shell,
             credential,
             intent=lambda before: intent_of(MessageKind.PASSWORD_CHANGED, change_id, before, context=context, now=now),
-            change=lambda before: before.with_password(password_hash, change_id=change_id, generation=generation, now=now),
+            change=lambda before: before.with_password(
+                password_hash, change_id=change_id, generation=generation, now=now, history=shell.policy.password_history
+            ),
         )
         if stored is None:
             # The generation moved: a reset or another change was made since the current password was compared.

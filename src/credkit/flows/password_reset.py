@@ -15,14 +15,14 @@ from credkit.errors import Finding, FindingKind, PasswordRefused, Reason, Refuse
 from credkit.flows.challenges import Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
 from credkit.flows.metering import forget_uses
-from credkit.flows.passwords import judge_password
+from credkit.flows.passwords import as_typed, is_password_of, judge_password, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.grants import GrantRecord
 from credkit.lifting import finish
 from credkit.messages import MessageKind
 from credkit.passwords import normalize_password
 from credkit.ports import AsyncHashingPlace
-from credkit.secret import PasswordInput
+from credkit.secret import PasswordInput, Secret
 from credkit.tickets import Grant, GrantInput, Purpose, Ticket, TicketInput
 
 __all__ = ["AsyncPasswordReset", "PasswordReset"]
@@ -117,21 +117,35 @@ class AsyncPasswordReset:
         shell, now = self._shell, self._shell.clock.now()
         if credential.has_mark(grant.id) or credential.generation != grant.generation:
             return await self._too_late(place, grant, credential, proposed)
-        password = judge_password(shell, proposed, [entry.identifier for entry in credential.identifiers])
-        # Asked last, and counted on the grant: it costs a hash, and answers a question about the old password.
-        if (await place.verify(credential.password_hash, password)).matches:
-            raise PasswordRefused([Finding(kind=FindingKind.CURRENT)])
+        password = await judge_password(shell, proposed, [entry.identifier for entry in credential.identifiers])
+        await self._require_new(place, credential, password, as_typed(proposed, password))
         password_hash, generation = await place.hash(password), shell.fresh_id()
+        kind, proved = (MessageKind.PASSWORD_CHANGED, None) if grant.by_password else (MessageKind.PASSWORD_RESET, grant.identifier)
 
         stored = await change_credential(
             shell,
             credential,
-            intent=lambda current: intent_of(MessageKind.PASSWORD_RESET, grant.id, current, proved=grant.identifier, context=context, now=now),
-            change=lambda current: current.with_password(password_hash, change_id=grant.id, generation=generation, now=now, proved=grant.identifier),
+            intent=lambda current: intent_of(kind, grant.id, current, proved=proved, context=context, now=now),
+            change=lambda current: current.with_password(
+                password_hash, change_id=grant.id, generation=generation, now=now, proved=proved, history=shell.policy.password_history
+            ),
         )
         if stored is None:
             return await self._too_late(place, grant, await self._credential(grant), proposed)
         return Changed(credential=stored, session_epoch=stored.session_epoch, ended=Ended.ALL)
+
+    async def _require_new(self, place: AsyncHashingPlace, credential: Credential, password: Secret, typed: Secret | None) -> None:
+        """Go on only with a password that is neither the current one nor one that is remembered.
+
+        Asked last, and counted on the grant: it costs hashes, and answers a question about the old passwords.
+
+        Raises:
+            PasswordRefused: It is one of them.
+        """
+        current = await is_password_of(place, credential.password_hash, password, typed=typed)
+        earlier = await was_used_before(self._shell, place, credential, password, typed=typed)
+        if current or earlier:
+            raise PasswordRefused([Finding(kind=FindingKind.CURRENT if current else FindingKind.EARLIER)])
 
     async def _forget_guesses(self, credential: Credential) -> None:
         """Let the wrong passwords of before count no longer: they were guesses at another password (RS-11).

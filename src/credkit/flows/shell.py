@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar
 
+from credkit.breaches import AsyncBreachList
 from credkit.context import Context, checked
 from credkit.credential import Credential, NewCredential
 from credkit.flows.transaction import Transaction, guarded, transact
@@ -91,6 +92,7 @@ class Shell:
     policy: Policy
     spread: timedelta
     allow_test_domains: bool = False
+    breaches: AsyncBreachList | None = None
 
     async def transact(self, decide: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run a decision; see `transaction.transact`."""

@@ -2,6 +2,8 @@
 
 Order, and why: a place in the gate, or `Busy` before anything is counted; then the charge; then the hash; and only a
 success takes back exactly that charge (F9). An unknown identifier costs the same: same look-up, same writes, one hash (SI-01, SI-02).
+
+What is still due after the right password is raised and not returned, so that a host that knows nothing of it signs nobody in.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from credkit.budgets import Limit
 from credkit.context import Context, Session
 from credkit.credential import Credential
 from credkit.errors import CredkitError, IdentifierTaken, PasswordRefused, Reason, Refused, SeveralAccounts
+from credkit.flows.challenges import Challenges
 from credkit.flows.metering import Charge, load_meters, refund
-from credkit.flows.passwords import compare_password
+from credkit.flows.passwords import as_typed, compare_password
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.transaction import Transaction
 from credkit.identifiers import Identifier
@@ -22,8 +25,18 @@ from credkit.lifting import finish
 from credkit.passwords import normalize_password
 from credkit.ports import AsyncHashingPlace
 from credkit.secret import PasswordInput, Secret
+from credkit.tickets import Grant, Purpose
 
-__all__ = ["AsyncSignIn", "SignIn", "SignedIn", "held_by"]
+__all__ = ["AsyncSignIn", "PasswordChangeRequired", "SignIn", "SignedIn", "held_by"]
+
+
+class PasswordChangeRequired(Refused):
+    """The password is right, but others may know it, so nobody was signed in. `grant` sets a new one, by ``kit.reset.complete`` (PW-05)."""
+
+    def __init__(self, grant: Grant) -> None:
+        super().__init__(Reason.PASSWORD_CHANGE_REQUIRED)
+        self.grant: Grant = grant
+        """What the page for the new password needs: in the cookie that it describes, as after a code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +75,7 @@ class AsyncSignIn:
         Raises:
             InvalidIdentifier: It is not an email address or phone number.
             Refused: SIGN_IN_FAILED for anything that does not fit, one answer for all of it; TOO_MANY_TRIES with `retry_after`.
+            PasswordChangeRequired: Everything fits, but others may know the password; its `grant` sets a new one.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
         shell = self._shell
@@ -74,11 +88,13 @@ class AsyncSignIn:
         try:
             credential = await shell.find(typed)
             allowed, charges = await self._charge(typed, credential, context)
-            verification = await compare_password(shell, place, None if credential is None else credential.password_hash, proposed, charges)
+            verification = await compare_password(shell, place, _hash_of(credential), proposed, charges, typed=as_typed(password, proposed))
             # Whatever is missing or forbidden is looked at only now: one hash has been made in every case (PW-15).
             if credential is None or not verification.matches or not allowed or not _may_sign_in(credential, typed):
                 raise Refused(Reason.SIGN_IN_FAILED)
             await refund(shell, charges)
+            if credential.compromised:
+                raise PasswordChangeRequired(await self._granted(credential, typed, context))
             current = await self._rehashed(place, credential, proposed) if verification.needs_rehash else credential
         finally:
             place.release()
@@ -114,6 +130,11 @@ class AsyncSignIn:
 
         return await shell.transact(charge)
 
+    async def _granted(self, credential: Credential, typed: Identifier, context: Context) -> Grant:
+        """Return what sets a new password, to whoever has shown that they know the one of now."""
+        registered = credential.registered(typed)
+        return await Challenges(self._shell, Purpose.PASSWORD_RESET).grant_by_password(credential, registered.identifier if registered else typed, context)
+
     async def _rehashed(self, place: AsyncHashingPlace, credential: Credential, proposed: Secret) -> Credential:
         """Store the same password under today's parameters; a change made meanwhile wins (PW-13)."""
         try:
@@ -142,6 +163,11 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _hash_of(credential: Credential | None) -> str | None:
+    """Return what to compare with; no local of a caller holds it, which a report of a refusal could show."""
+    return None if credential is None else credential.password_hash
+
+
 def _may_sign_in(credential: Credential, typed: Identifier) -> bool:
     registered = credential.registered(typed)
     return registered is not None and registered.usable and not credential.disabled
@@ -161,6 +187,7 @@ class SignIn:
         Raises:
             InvalidIdentifier: It is not an email address or phone number.
             Refused: SIGN_IN_FAILED for anything that does not fit, one answer for all of it; TOO_MANY_TRIES with `retry_after`.
+            PasswordChangeRequired: Everything fits, but others may know the password; its `grant` sets a new one.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
         return finish(self._flow.with_password(identifier, password, context=context))

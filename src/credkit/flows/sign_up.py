@@ -91,7 +91,7 @@ class AsyncSignUp:
         try:
             # The commit that takes a try also marks the grant as being spent, before anything can be added with it.
             spent = await shell.transact(lambda transaction: self._challenges.spend(transaction, token, context, now))
-            chosen = judge_password(shell, password, [spent.identifier])
+            chosen = await judge_password(shell, password, [spent.identifier])
             return await self._add(place, spent, chosen, context, extra)
         finally:
             place.release()

@@ -11,7 +11,7 @@ from typing import Final
 
 from credkit.errors import InvalidIdentifier, Reason
 
-__all__ = ["screened"]
+__all__ = ["INVISIBLE", "LONGEST", "screened"]
 
 LONGEST: Final = 320
 """Code points, as typed. RFC 3696 (before erratum 1690) put the longest address at 64 + 1 + 255 octets; nothing real is longer (ID-01)."""
@@ -19,7 +19,7 @@ LONGEST: Final = 320
 _SPACES: Final = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 """Unicode category Zs. Tabs and line breaks are no part of it: they are refused and not trimmed, as no keyboard ends a word with one (ID-07)."""
 
-_INVISIBLE: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+INVISIBLE: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Default_Ignorable_Code_Point (DerivedCoreProperties.txt, Unicode 15) as far as it is not in category C: seen by nobody, dropped by UTS 46."""
 
 _FALSE_AT_SIGNS: Final = re.compile("[\ufe6b\uff20]")
@@ -57,7 +57,7 @@ def _is_unsafe(text: str) -> bool:
 
     Category C is controls (CR, LF, NUL), format (bidi, zero-width), lone surrogates, private use and unassigned.
     """
-    if _INVISIBLE.search(text) or _FALSE_AT_SIGNS.search(text):
+    if INVISIBLE.search(text) or _FALSE_AT_SIGNS.search(text):
         return True
     return any(category[0] == "C" or category in {"Zl", "Zp"} for category in map(unicodedata.category, text))
 

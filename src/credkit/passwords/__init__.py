@@ -6,7 +6,8 @@ Importing this package costs the standard library only: `argon2` is loaded by th
 from __future__ import annotations
 
 from credkit.passwords.gate import Gate, Place
-from credkit.passwords.hasher import OWASP_MINIMUM, RFC_9106_LOW_MEMORY, HashingProfile, PasswordHasher, Verification
+from credkit.passwords.hasher import OWASP_MINIMUM, RFC_9106_LOW_MEMORY, HashFacts, HashingProfile, PasswordHasher, Verification
+from credkit.passwords.legacy import Bcrypt, LegacyHash, Pbkdf2, Scrypt
 from credkit.passwords.normalization import LONGEST_PASSWORD, normalize_password
 from credkit.passwords.rules import PasswordRules
 
@@ -14,11 +15,16 @@ __all__ = [
     "LONGEST_PASSWORD",
     "OWASP_MINIMUM",
     "RFC_9106_LOW_MEMORY",
+    "Bcrypt",
     "Gate",
+    "HashFacts",
     "HashingProfile",
+    "LegacyHash",
     "PasswordHasher",
     "PasswordRules",
+    "Pbkdf2",
     "Place",
+    "Scrypt",
     "Verification",
     "normalize_password",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -125,6 +125,10 @@ class MemoryCredentials:
             stored = replace(new, id=old.id, version=self._entropy.token(8).hex())
             self._credentials[old.id] = stored
             return stored
+
+    def password_hashes(self) -> Iterator[str | None]:
+        """Yield what is stored of each credential's password, `None` where it has none: to count what `PasswordHasher.describe` says of them."""
+        return (credential.password_hash for credential in self.dump())
 
     def copy(self, entropy: Entropy | None = None) -> MemoryCredentials:
         """Return another store with the same credentials, for tests that start from one state many times."""

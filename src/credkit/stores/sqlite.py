@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -59,7 +59,9 @@ CREATE TABLE IF NOT EXISTS credkit_credential (
     disabled INTEGER NOT NULL,
     accounts TEXT NOT NULL,
     marks TEXT NOT NULL,
-    added_by TEXT NOT NULL UNIQUE
+    added_by TEXT NOT NULL UNIQUE,
+    compromised INTEGER NOT NULL DEFAULT 0,
+    earlier_hashes TEXT NOT NULL DEFAULT '[]'
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS credkit_identifier (
     kind TEXT NOT NULL,
@@ -73,6 +75,14 @@ CREATE TABLE IF NOT EXISTS credkit_identifier (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS credkit_identifier_credential ON credkit_identifier (credential_id);
 """
+
+_ADDED_SINCE: Final = {"compromised": "INTEGER NOT NULL DEFAULT 0", "earlier_hashes": "TEXT NOT NULL DEFAULT '[]'"}
+"""Columns of `credkit_credential` that a file of an earlier release lacks, with what they mean there."""
+
+_COLUMNS: Final = (
+    "version, generation, password_hash, preferred_kind, preferred_canonical, session_epoch, locale, disabled, accounts, marks, compromised, earlier_hashes"
+)
+"""All that `_columns` gives, by name, so that a release with more of them can share the file."""
 
 _KEYS_AT_ONCE: Final = 500
 """Placeholders in one statement; SQLite allows 999 in its older builds."""
@@ -325,11 +335,9 @@ class SqliteCredentials:
             locale=new.locale,
             version=secrets.token_hex(8),
         )
-        placeholders = ", ".join("?" * 12)
-        connection.execute(
-            f"INSERT INTO credkit_credential VALUES ({placeholders})",  # noqa: S608  # question marks only
-            (credential_id, *_columns(credential), new.change_id),
-        )
+        values = (credential_id, new.change_id, *_columns(credential))
+        query = f"INSERT INTO credkit_credential (id, added_by, {_COLUMNS}) VALUES ({', '.join('?' * len(values))})"  # noqa: S608  # fixed names
+        connection.execute(query, values)
         _put_identifiers(connection, credential)
         accounts = None if self._on_add is None else self._on_add(connection, credential, extra)
         if accounts is None:
@@ -340,14 +348,36 @@ class SqliteCredentials:
     def replace(self, old: Credential, new: Credential) -> Credential | None:
         """See `CredentialStore.replace`."""
         stored = replace(new, id=old.id, version=secrets.token_hex(8))
-        names = "version, generation, password_hash, preferred_kind, preferred_canonical, session_epoch, locale, disabled, accounts, marks"
-        query = f"UPDATE credkit_credential SET ({names}) = ({', '.join('?' * 10)}) WHERE id = ? AND version = ?"  # noqa: S608  # fixed names
+        values = _columns(stored)
+        query = f"UPDATE credkit_credential SET ({_COLUMNS}) = ({', '.join('?' * len(values))}) WHERE id = ? AND version = ?"  # noqa: S608  # fixed names
         with self._connections.writing() as connection:
-            if connection.execute(query, (*_columns(stored), old.id, old.version)).rowcount == 0:
+            if connection.execute(query, (*values, old.id, old.version)).rowcount == 0:
                 return None
             # Always: how an identifier was typed is no part of its equality, so comparing would miss a change of that.
             _put_identifiers(connection, stored)
         return stored
+
+    def password_hashes(self) -> Iterator[str | None]:
+        """Yield what is stored of each credential's password, `None` where it has none: to count what `PasswordHasher.describe` says of them.
+
+        Some are read at a time, so a credential that is added meanwhile may be missing.
+        """
+        after = ""
+        while True:
+            with self._connections.reading() as connection:
+                query = "SELECT id, password_hash FROM credkit_credential WHERE id > ? ORDER BY id LIMIT ?"
+                rows = connection.execute(query, (after, _KEYS_AT_ONCE)).fetchall()
+            if not rows:
+                return
+            yield from (password_hash for _, password_hash in rows)
+            after = rows[-1][0]
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    there = {row[1] for row in connection.execute("PRAGMA table_info(credkit_credential)")}
+    for name, kind in _ADDED_SINCE.items():
+        if name not in there:
+            connection.execute(f"ALTER TABLE credkit_credential ADD COLUMN {name} {kind}")
 
 
 def _columns(credential: Credential) -> tuple[str | int | None, ...]:
@@ -363,6 +393,8 @@ def _columns(credential: Credential) -> tuple[str | int | None, ...]:
         int(credential.disabled),
         json.dumps(list(credential.accounts)),
         json.dumps([[mark.change_id, microseconds(mark.at)] for mark in credential.marks]),
+        int(credential.compromised),
+        json.dumps(list(credential.earlier_hashes)),
     )
 
 
@@ -379,10 +411,10 @@ def _put_identifiers(connection: sqlite3.Connection, credential: Credential) -> 
 
 
 def _credential(connection: sqlite3.Connection, credential_id: str) -> Credential | None:
-    row = connection.execute("SELECT * FROM credkit_credential WHERE id = ?", (credential_id,)).fetchone()
+    row = connection.execute(f"SELECT {_COLUMNS} FROM credkit_credential WHERE id = ?", (credential_id,)).fetchone()  # noqa: S608  # fixed names
     if row is None:
         return None
-    _, version, generation, password_hash, preferred_kind, preferred, epoch, locale, disabled, accounts, marks, _ = row
+    version, generation, password_hash, preferred_kind, preferred, epoch, locale, disabled, accounts, marks, compromised, earlier = row
     query = "SELECT kind, entered, canonical, standing, verified_at FROM credkit_identifier WHERE credential_id = ? ORDER BY place"
     entries = tuple(_registered(entry) for entry in connection.execute(query, (credential_id,)))
     chosen = (entry.identifier for entry in entries if (entry.identifier.kind, entry.identifier.canonical) == (preferred_kind, preferred))
@@ -397,6 +429,8 @@ def _credential(connection: sqlite3.Connection, credential_id: str) -> Credentia
         marks=tuple(Mark(change_id=change_id, at=from_microseconds(at)) for change_id, at in json.loads(marks)),
         locale=locale,
         disabled=bool(disabled),
+        compromised=bool(compromised),
+        earlier_hashes=tuple(json.loads(earlier)),
         version=version,
     )
 
@@ -422,7 +456,7 @@ class SqliteStores:
         self.credentials: SqliteCredentials = SqliteCredentials(self._connections, on_add)
 
     def create(self) -> SqliteStores:
-        """Create the tables that are missing, and return the stores.
+        """Create the tables that are missing, and the columns that a file of an earlier release lacks; return the stores.
 
         Raises:
             StoreError: The file cannot be used.
@@ -430,6 +464,8 @@ class SqliteStores:
         with _trouble(), self._connections.using() as connection:
             _keep_a_log(connection, self._timeout)
             connection.executescript(_SCHEMA)
+            with _transaction(connection, "BEGIN IMMEDIATE"):  # of two processes that come at once, the second finds them there
+                _add_columns(connection)
         self._connections.close()  # the workers of a server are often forked next, and not every server tells Python of it
         return self
 

@@ -82,7 +82,7 @@ class InstantHashing:
         salt = self.entropy.token(8).hex()
         return f"instant${salt}${_digest(salt, password)}"
 
-    async def verify(self, stored: str | None, password: Secret) -> Verification:
+    async def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Verification:
         """See `AsyncHashingPlace.verify`."""
         self.calls.append("verify")
         _, salt, digest = (stored or "instant$nobody$").split("$")
