@@ -91,7 +91,11 @@ def suggested_domain(domain: str) -> str | None:
     bare = domain.removeprefix("www.")
     if bare in _known():
         return bare
-    return _near_provider(domain) or _near_ending(domain)
+    near = _near_provider(domain)
+    if near is not None:
+        return near
+    mended = _near_ending(domain)
+    return None if mended is None else suggested_domain(mended) or mended  # With its ending right, the name may be near, too.
 
 
 def _undotted(domain: str) -> str | None:
@@ -109,17 +113,11 @@ def _undotted(domain: str) -> str | None:
 
 def _near_provider(domain: str) -> str | None:
     name, _, rest = domain.partition(".")
-    found = sorted(_near(name, rest), key=lambda near: near[0])
-    if not found:
-        return None
-    (cost, best, is_popular), *others = found
-    if not is_popular and others and others[0][0] <= cost + 2:
-        return None
-    return best
+    return min(_near(name, rest), key=lambda near: near[0], default=(0, None))[1]
 
 
-def _near(name: str, rest: str) -> Iterator[tuple[int, str, bool]]:
-    """Yield each provider that *name* and *rest* may be a slip of: what it costs, the domain, and whether very many use it."""
+def _near(name: str, rest: str) -> Iterator[tuple[int, str | None]]:
+    """Yield each provider that *name* and *rest* may be a slip of, the most popular first: what the slip costs, and the domain."""
     for provider in _providers():
         # Each slip brings or takes two kinds of letters at most, and costs 8 then: most providers are out without more work.
         if abs(len(name) - len(provider.name)) > 2 or 4 * len(provider.letters.symmetric_difference(name)) > provider.limit:
@@ -129,7 +127,7 @@ def _near(name: str, rest: str) -> Iterator[tuple[int, str, bool]]:
             continue
         meant = _meant_suffix(provider, rest, exact=slip == 0)
         if meant is not None and slip + meant[0] <= max(_WHOLE_LIMIT, provider.limit):
-            yield slip + meant[0], f"{provider.name}.{meant[1]}", provider.is_popular
+            yield slip + meant[0], f"{provider.name}.{meant[1]}"
 
 
 def _meant_suffix(provider: _Provider, rest: str, *, exact: bool) -> tuple[int, str] | None:

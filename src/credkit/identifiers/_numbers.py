@@ -33,7 +33,6 @@ _FEWEST_WITH_CODE: Final = 11
 def corrected_number(text: str, region: str | None) -> Correction | None:
     """Return what is off with the number *text* and how it should be written; `None` if nothing is, or no correction is a valid number."""
     plain = "".join(map(_plain, text))
-    region = region if _code_of(region) else None  # one that is not known may come from a header that anybody can write
     known = _parsed(text, region)
     if known is not None:
         found = _doubt(plain, known.canonical, region)

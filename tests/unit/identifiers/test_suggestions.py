@@ -91,7 +91,7 @@ def test_a_domain_that_may_be_right_is_left_alone(domain: str) -> None:
     assert suggested_domain(domain) is None
 
 
-def test_a_provider_that_few_use_is_suggested_only_if_no_other_is_as_near() -> None:
+def test_a_provider_that_few_use_is_suggested_too() -> None:
     assert suggested_domain("wanado.fr") == "wanadoo.fr"
     assert suggested_domain("chelo.nl") == "chello.nl"
     assert suggested_domain("tin.itt") == "tin.it"
@@ -261,6 +261,7 @@ def test_without_a_region_a_number_as_at_home_gets_no_country() -> None:
         ("442071838750", None, Slip.COUNTRY_CODE_MISSING, "+442071838750"),
         ("+1 415 555 267I", None, Slip.PHONE_FORMAT, "+14155552671"),
         ("\u202a+1 415 555 267l\u202c", None, Slip.PHONE_FORMAT, "+14155552671"),
+        ("+49 0049 49 1512 3456789", None, Slip.COUNTRY_CODE_DOUBLED, "+4915123456789"),  # three times
         ("tel:+1-415-555-2671", None, Slip.PHONE_FORMAT, "+14155552671"),
     ],
 )
@@ -280,6 +281,9 @@ def test_numbers_as_they_are_dialled_here_and_there_are_mended(typed: str, regio
         ("415 555 26711", "US"),  # a digit too many, and no Swiss number
         ("415 555 2671", None),
         ("+1 415 555 267", None),
+        ("+1 415 555 26I", None),
+        ("+49 49 1", None),
+        ("+54 11 234", None),
         ("+1 415 555 2671 ext. 5", None),
         ("1-800-FLOWERS", "US"),
         ("+14155552671, +14155552672", None),
