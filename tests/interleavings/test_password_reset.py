@@ -142,6 +142,7 @@ def test_a_complete_and_a_courier_that_comes_when_the_intent_is_overdue() -> Non
     explore_journeys(prepared, [complete(prepared, NEW), courier()], changes_are_announced(prepared, [NEW]), faults=1, seconds=61)
 
 
+@pytest.mark.long
 def test_two_completes_and_the_courier_at_any_time() -> None:
     prepared = worlds.reset_verified()
     calls = [complete(prepared, NEW), complete(prepared, OTHER), courier()]
