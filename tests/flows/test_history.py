@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import bcrypt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from credkit.context import Session
 from credkit.credential import Credential
 from credkit.errors import ConfigurationError, FindingKind, PasswordRefused, Reason
-from credkit.passwords import PasswordHasher
+from credkit.passwords import Bcrypt, PasswordHasher
 from credkit.policy import Policy
 from credkit.testing import TestWorld, async_kit_for_tests, cheap_hasher, kit_for_tests
 from flows import journeys
@@ -172,6 +173,20 @@ def test_an_earlier_password_is_known_in_any_spelling() -> None:
     accents = "caf\u00e9 verdict olive grove"
     world, credential = lived(2, [accents, OLD])
     assert findings(lambda: change_to(world, credential, OLD, "cafe\u0301 verdict\u00a0olive grove")) == [FindingKind.EARLIER]
+
+
+def test_an_earlier_password_of_an_older_system_is_known_as_it_was_typed_then() -> None:
+    """Remembered is the hash that was replaced by the change, and that may be one of text that was not normalised."""
+    typed = "cafe\u0301 verdict olive"
+    stored = bcrypt.hashpw(typed.encode(), b"$2b$04$abcdefghijklmnopqrstuu").decode()
+    world = journeys.build(hasher=PasswordHasher(journeys.cheap_profile(), legacy=[Bcrypt(cost=4)]), policy=remembering(1))
+    credential = journeys.ada(world, password_hash=stored)
+    change_to(world, credential, typed, NEW)
+    assert journeys.fresh(world, credential).earlier_hashes == (stored,)
+    assert findings(lambda: change_to(world, credential, NEW, typed)) == [FindingKind.EARLIER]
+    world.clock.advance(hours=1)
+    grant = granted(world)
+    assert findings(lambda: world.kit.reset.complete(grant, typed, context=CONTEXT)) == [FindingKind.EARLIER]
 
 
 def test_rules_are_judged_before_any_hash_is_made() -> None:

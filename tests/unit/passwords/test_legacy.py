@@ -158,6 +158,20 @@ def test_a_nul_cuts_nothing_and_matches_no_bare_hash(password: bytes) -> None:
         assert not Bcrypt(cost=4).verify(stored, password)
 
 
+def test_no_nul_reaches_the_library_which_might_cut_there_or_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[bytes] = []
+    hashpw = bcrypt.hashpw
+
+    def noted(password: bytes, salt: bytes) -> bytes:
+        given.append(password)
+        return hashpw(password, salt)
+
+    monkeypatch.setattr(bcrypt, "hashpw", noted)
+    assert not Bcrypt(cost=5).verify(_B, b"a\0b")
+    assert len(given) == 2
+    assert not any(b"\0" in password for password in given)
+
+
 def test_a_nul_past_what_bcrypt_looks_at_matters_to_nobody() -> None:
     stored = bcrypt.hashpw(LONG.encode(), bcrypt.gensalt(4)).decode()
     assert Bcrypt(cost=4).verify(stored, f"{LONG}\0more".encode())
@@ -344,6 +358,21 @@ def test_a_password_that_is_typed_otherwise_costs_twice_that_whosever_it_is(stor
 def test_with_no_verifier_left_a_comparison_is_one_argon2_however_it_was_typed(stored: str | None, spent: Spent) -> None:
     legacy_hasher().verify(stored, Secret("caf\u00e9 verdict olive"), typed=Secret("cafe\u0301 verdict olive"))
     assert spent.work == {"argon2": 1}
+
+
+@pytest.mark.parametrize("stored", [STORED[name] for name in STORED if name not in {"Argon2, credkit's own", "Argon2, Django's"}])
+def test_with_a_pepper_each_costs_one_keyed_step_too(stored: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for an Argon2 hash from before the pepper, which is compared with as it was made."""
+    made: list[str] = []
+    mac = KeyRing.mac
+
+    def counted(ring: KeyRing, key_id: str, *parts: Any) -> bytes:
+        made.append(key_id)
+        return mac(ring, key_id, *parts)
+
+    monkeypatch.setattr(KeyRing, "mac", counted)
+    legacy_hasher(*VERIFIERS).verify(stored, Secret("another password"))
+    assert made == ["2026-11"]
 
 
 def test_a_hash_dearer_than_the_dearest_said_costs_what_it_costs(spent: Spent) -> None:
