@@ -175,6 +175,62 @@ class Credential:
         """
         return replace(self, compromised=True, generation=generation, marks=self.with_mark(change_id, now), session_epoch=self.session_epoch + 1)
 
+    def with_identifier(self, new: Identifier, *, replaces: Identifier | None = None, change_id: str, generation: str, now: datetime) -> Credential:
+        """Return this credential with one more verified identifier, or with it in the place of *replaces*. Older proofs die.
+
+        Raises:
+            Refused: It is verified here already, *replaces* is not here, or there were too many changes lately.
+        """
+        known = self.registered(new)
+        if known is not None and known.standing is Standing.VERIFIED:
+            raise Refused(Reason.IDENTIFIER_PRESENT)
+        entry = Registered(identifier=new, standing=Standing.VERIFIED, verified_at=now)
+        others = tuple(r for r in self.identifiers if r.identifier != new)
+        if replaces is None:
+            return self._changed((*others, entry), self.preferred or new, change_id, generation, now)
+        if self.registered(replaces) is None:
+            raise Refused(Reason.IDENTIFIER_UNKNOWN)
+        kept = tuple(entry if r.identifier == replaces else r for r in others)
+        return self._changed(kept, new if self.preferred == replaces else self.preferred, change_id, generation, now)
+
+    def without_identifier(self, gone: Identifier, *, change_id: str, generation: str, now: datetime) -> Credential:
+        """Return this credential without an identifier; if it was the verification method, another verified one takes over. Older proofs die.
+
+        Raises:
+            Refused: It is not here, it is the last one its owner can be reached at, or there were too many changes lately.
+        """
+        if self.registered(gone) is None:
+            raise Refused(Reason.IDENTIFIER_UNKNOWN)
+        kept = tuple(r for r in self.identifiers if r.identifier != gone)
+        reachable = [r.identifier for r in kept if r.standing is Standing.VERIFIED] or [r.identifier for r in kept if r.usable and not self.verified]
+        if not reachable:
+            raise Refused(Reason.IDENTIFIER_LAST)
+        return self._changed(kept, reachable[0] if self.preferred == gone else self.preferred, change_id, generation, now)
+
+    def with_preferred(self, chosen: Identifier, *, change_id: str, generation: str, now: datetime) -> Credential:
+        """Return this credential with another verification method. Older proofs die.
+
+        Raises:
+            Refused: It is not here, or not verified, or there were too many changes lately.
+        """
+        entry = self.registered(chosen)
+        if entry is None:
+            raise Refused(Reason.IDENTIFIER_UNKNOWN)
+        if entry.standing is not Standing.VERIFIED:
+            raise Refused(Reason.IDENTIFIER_UNVERIFIED)
+        return self._changed(self.identifiers, entry.identifier, change_id, generation, now)
+
+    def with_sessions_ended(self, *, change_id: str, generation: str, now: datetime) -> Credential:
+        """Return this credential with all sessions ended and older proofs dead.
+
+        Raises:
+            Refused: Too many changes lately.
+        """
+        return replace(self, session_epoch=self.session_epoch + 1, generation=generation, marks=self.with_mark(change_id, now))
+
+    def _changed(self, identifiers: tuple[Registered, ...], preferred: Identifier | None, change_id: str, generation: str, now: datetime) -> Credential:
+        return replace(self, identifiers=identifiers, preferred=preferred, generation=generation, marks=self.with_mark(change_id, now))
+
 
 def _proved(identifiers: Iterable[Registered], proved: Identifier | None, now: datetime) -> Iterable[Registered]:
     for entry in identifiers:

@@ -41,6 +41,7 @@ class Field(StrEnum):
     CODE = "code"
     PASSWORD = "password"
     CURRENT = "current"
+    MATCH_CODE = "match_code"
 
 
 class Next(StrEnum):
@@ -91,6 +92,24 @@ class Reason(StrEnum):
     SIGN_IN_FAILED = "sign_in_failed"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"
     SESSION_ENDED = "session_ended"
+    APPROVAL_INVALID = "approval_invalid"
+    APPROVAL_PENDING = "approval_pending"
+    APPROVAL_DECIDED = "approval_decided"
+    APPROVAL_DENIED = "approval_denied"
+    APPROVAL_EXPIRED = "approval_expired"
+    APPROVAL_OVER = "approval_over"
+    APPROVAL_UNREACHABLE = "approval_unreachable"
+    MATCH_CODE_REQUIRED = "match_code_required"
+    MATCH_CODE_WRONG = "match_code_wrong"
+    EDIT_NOT_APPROVED = "edit_not_approved"
+    IDENTIFIER_PRESENT = "identifier_present"
+    IDENTIFIER_UNKNOWN = "identifier_unknown"
+    IDENTIFIER_UNVERIFIED = "identifier_unverified"
+    IDENTIFIER_LAST = "identifier_last"
+    CONFIRMATION_WRONG = "confirmation_wrong"
+    UNDO_INVALID = "undo_invalid"
+    UNDO_PROOF_REQUIRED = "undo_proof_required"
+    CHANGES_FROZEN = "changes_frozen"
     TOO_MANY_TRIES = "too_many_tries"
     TOO_MANY_REQUESTS = "too_many_requests"
     TOO_MANY_CHANGES = "too_many_changes"
@@ -166,6 +185,26 @@ _TABLE: Final[dict[Reason, _Row]] = {
     ),
     Reason.PASSWORD_CHANGE_REQUIRED: _Row(403, Next.GO_ON, Field.PASSWORD, "Somebody else may know your password. Choose a new one to go on."),
     Reason.SESSION_ENDED: _Row(401, Next.BEGIN_AGAIN, None, "You have been signed out. Sign in again."),
+    Reason.APPROVAL_INVALID: _Row(410, Next.BEGIN_AGAIN, None, "This page is out of date. Start again."),
+    Reason.APPROVAL_PENDING: _Row(409, Next.WAIT, None, "This has not been approved yet. Open the link that was sent to you."),
+    Reason.APPROVAL_DECIDED: _Row(409, Next.BEGIN_AGAIN, None, "This has been answered already."),
+    Reason.APPROVAL_DENIED: _Row(410, Next.BEGIN_AGAIN, None, "This was denied. Nothing more can be changed with it."),
+    Reason.APPROVAL_EXPIRED: _Row(410, Next.BEGIN_AGAIN, None, "Nobody went on in time. Start again."),
+    Reason.APPROVAL_OVER: _Row(410, Next.BEGIN_AGAIN, None, "This is over. Start again to change more."),
+    Reason.APPROVAL_UNREACHABLE: _Row(409, Next.SUPPORT, None, "No verified email address or mobile number of yours can be asked at this time. Ask support."),
+    Reason.MATCH_CODE_REQUIRED: _Row(422, Next.RETRY, Field.MATCH_CODE, "Type the number that is shown where the change was asked for."),
+    Reason.MATCH_CODE_WRONG: _Row(
+        422, Next.RETRY, Field.MATCH_CODE, "That is not the number that is shown where the change was asked for. If you did not ask, deny it."
+    ),
+    Reason.EDIT_NOT_APPROVED: _Row(409, Next.BEGIN_AGAIN, None, "That is not what was approved. Ask for it first."),
+    Reason.IDENTIFIER_PRESENT: _Row(422, Next.RETRY, Field.IDENTIFIER, "That is one of yours already."),
+    Reason.IDENTIFIER_UNKNOWN: _Row(422, Next.RETRY, Field.IDENTIFIER, "That is none of yours."),
+    Reason.IDENTIFIER_UNVERIFIED: _Row(422, Next.RETRY, Field.IDENTIFIER, "That has not been confirmed with a code, so codes cannot go there."),
+    Reason.IDENTIFIER_LAST: _Row(422, Next.RETRY, Field.IDENTIFIER, "That is the last one you can be reached at. Add another one first."),
+    Reason.CONFIRMATION_WRONG: _Row(422, Next.RETRY, Field.IDENTIFIER, "Type, in full, the email address or mobile number that the message was sent to."),
+    Reason.UNDO_INVALID: _Row(410, Next.SUPPORT, None, "This link has ended, or the change has been undone already. Ask support."),
+    Reason.UNDO_PROOF_REQUIRED: _Row(403, Next.GO_ON, None, "Prove that it is you: with a code, or with the password you had before the change."),
+    Reason.CHANGES_FROZEN: _Row(409, Next.SUPPORT, None, "Nothing can be changed on this sign-in for now, because a change to it is in dispute. Ask support."),
     Reason.TOO_MANY_TRIES: _Row(429, Next.WAIT, None, "Too many tries. Wait before you try again."),
     Reason.TOO_MANY_REQUESTS: _Row(429, Next.WAIT, None, "Too many requests. Wait before you try again."),
     Reason.TOO_MANY_CHANGES: _Row(429, Next.SUPPORT, None, "This sign-in has been changed very often lately. Ask support."),

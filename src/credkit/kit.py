@@ -14,6 +14,7 @@ from typing import Literal, Self, TypeAlias
 from credkit.breaches import AsyncBreachList, BreachList
 from credkit.delivery import AT_ONCE, TaskDelivery, ThreadDelivery, report_failure
 from credkit.errors import ConfigurationError
+from credkit.flows.account_settings import AccountSettings, AsyncAccountSettings
 from credkit.flows.admin import Admin, AsyncAdmin
 from credkit.flows.courier import AsyncCourier, Courier, Delivered
 from credkit.flows.password_change import AsyncPasswordChange, PasswordChange
@@ -22,6 +23,7 @@ from credkit.flows.shell import Shell
 from credkit.flows.sign_in import AsyncSignIn, SignIn
 from credkit.flows.sign_up import AsyncSignUp, SignUp
 from credkit.flows.transaction import guarded
+from credkit.flows.undo import AsyncUndo, Undo
 from credkit.hashing import InPlaceHashing, ThreadHashing
 from credkit.keys import KeyRing
 from credkit.lifting import LiftedBreaches, LiftedCredentials, LiftedDispatch, LiftedNotifier, LiftedPause, LiftedRecords, finish
@@ -108,6 +110,7 @@ class Credkit:
         self._open(shell, deliver)
 
     def _open(self, shell: Shell, deliver: Deliver) -> None:
+        _require_pages(shell)
         self.courier: Courier = Courier(shell)
         self._deliver: Deliver = deliver
         self._delivery: _Delivery = _delivery(deliver, self.courier, shell.clock)
@@ -118,6 +121,8 @@ class Credkit:
         self.sign_in: SignIn = SignIn(self._shell)
         self.reset: PasswordReset = PasswordReset(self._shell)
         self.password: PasswordChange = PasswordChange(self._shell)
+        self.settings: AccountSettings = AccountSettings(self._shell)
+        self.undo: Undo = Undo(self._shell)
         self.admin: Admin = Admin(self._shell)
         self.help: SignInHelp = SignInHelp(site=shell.site, allow_test_domains=shell.allow_test_domains)
 
@@ -205,6 +210,7 @@ class AsyncCredkit:
         self._open(shell, deliver)
 
     def _open(self, shell: Shell, deliver: AsyncDeliver) -> None:
+        _require_pages(shell)
         self.courier: AsyncCourier = AsyncCourier(shell)
         self._deliver: AsyncDeliver = deliver
         self._delivery: _AsyncDelivery = _async_delivery(deliver, self.courier, shell.clock)
@@ -215,6 +221,8 @@ class AsyncCredkit:
         self.sign_in: AsyncSignIn = AsyncSignIn(self._shell)
         self.reset: AsyncPasswordReset = AsyncPasswordReset(self._shell)
         self.password: AsyncPasswordChange = AsyncPasswordChange(self._shell)
+        self.settings: AsyncAccountSettings = AsyncAccountSettings(self._shell)
+        self.undo: AsyncUndo = AsyncUndo(self._shell)
         self.admin: AsyncAdmin = AsyncAdmin(self._shell)
         self.help: SignInHelp = SignInHelp(site=shell.site, allow_test_domains=shell.allow_test_domains)
 
@@ -303,6 +311,12 @@ def _hasher(hasher: PasswordHasher | None, pepper: KeyRing | None) -> PasswordHa
     if hasher is not None and pepper is not None:
         raise ConfigurationError(["give either a hasher or a pepper: a hasher has a pepper of its own"])
     return hasher or PasswordHasher(pepper=pepper)
+
+
+def _require_pages(shell: Shell) -> None:
+    """Go on only if the site has the pages that the policy sends links to."""
+    if shell.policy.reset_by == "link":
+        shell.site.require_paths("reset")
 
 
 def _require_other(site: Site, own: Site) -> None:

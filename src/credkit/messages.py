@@ -2,7 +2,8 @@
 
 Rules the wording keeps: the code is never in a subject line (NO-05, NO-16); a text message holds no link and ends in
 the line ``@host #code`` that phones fill in by themselves (NO-02); a notice says what happened, when, what to do
-if it was not you, and whom to ask (NO-09); no message holds a password or gives any power but the code it is for (NO-01).
+if it was not you, and whom to ask (NO-09); no message holds a password, a match code, or more power than the one code or link it is for (NO-01).
+A link leads to a page that only shows; what it may do is decided there (NO-12).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from credkit.edits import Shown
 from credkit.identifiers import Identifier
 from credkit.secret import Secret
 from credkit.site import Site
@@ -28,6 +30,17 @@ class MessageKind(StrEnum):
     PASSWORD_RESET = "password_reset"
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_COMPROMISED = "password_compromised"
+    RESET_LINK = "reset_link"
+    IDENTIFIER_CODE = "identifier_code"
+    UNDO_CODE = "undo_code"
+    SETTINGS_REQUEST = "settings_request"
+    SETTINGS_APPROVED = "settings_approved"
+    SETTINGS_DENIED = "settings_denied"
+    SETTINGS_CHANGED = "settings_changed"
+    SESSIONS_ENDED = "sessions_ended"
+    CHANGES_UNDONE = "changes_undone"
+    UNDO_DISPUTED = "undo_disputed"
+    UNDO_CONTESTED = "undo_contested"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +64,10 @@ class Message:
     device: str | None = None
     place: str | None = None
     code: Secret | None = field(default=None, repr=False)
+    link: Secret | None = field(default=None, repr=False)
+    """A link with a token in it; the text holds it already."""
+    shown: tuple[Shown, ...] = ()
+    """What is asked for, or what was changed."""
 
     @property
     def subject(self) -> str:
@@ -70,11 +87,24 @@ _SUBJECTS: Final = {
     MessageKind.PASSWORD_RESET: "Your {site} password was reset",
     MessageKind.PASSWORD_CHANGED: "Your {site} password was changed",
     MessageKind.PASSWORD_COMPROMISED: "Choose a new {site} password",
+    MessageKind.RESET_LINK: "Setting a new {site} password",
+    MessageKind.IDENTIFIER_CODE: "Your code for {site}",
+    MessageKind.UNDO_CODE: "Your code for {site}",
+    MessageKind.SETTINGS_REQUEST: "Approve or deny a change at {site}",
+    MessageKind.SETTINGS_APPROVED: "A change at {site} was approved",
+    MessageKind.SETTINGS_DENIED: "A change at {site} was denied",
+    MessageKind.SETTINGS_CHANGED: "Your {site} sign-in was changed",
+    MessageKind.SESSIONS_ENDED: "You were signed out of {site} everywhere",
+    MessageKind.CHANGES_UNDONE: "Changes of your {site} sign-in were undone",
+    MessageKind.UNDO_DISPUTED: "Somebody wants to undo a change of your {site} sign-in",
+    MessageKind.UNDO_CONTESTED: "An objection about your {site} sign-in",
 }
 
 _USES: Final = {
     MessageKind.SIGN_UP_CODE: "to confirm this is yours",
     MessageKind.RESET_CODE: "to set a new password",
+    MessageKind.IDENTIFIER_CODE: "to sign in with this",
+    MessageKind.UNDO_CODE: "to undo a change",
 }
 
 _LETTERS: Final = {
@@ -101,7 +131,79 @@ Every device has been signed out, and the next sign-in will ask for a new passwo
 
 Go to {site} yourself, reset the password, and use the old one nowhere else.
 Look at what was done there lately. If that was not you, tell us: {support}""",
+    MessageKind.RESET_LINK: """\
+Somebody asked to set a new password at {site} on {when}{who}. If that was you, go on here:
+
+    {link}
+
+It works once, for {span}; the page that was asked on shows request {label}.
+
+If that was not you, do nothing: without this link nothing changes. Questions: {support}""",
+    MessageKind.SETTINGS_REQUEST: """\
+Somebody who is signed in to your account at {site} asks to change it (request {label}).
+Asked for on {when}{who}:
+
+{shown}
+
+Look at it here, and approve or deny it within {span}. Opening the page decides nothing:
+
+    {link}
+
+To approve, type the number that is shown where you asked. If you did not ask, deny it; then nothing changes.
+Nobody from {site} will ever ask you for that number or to approve anything. Questions: {support}""",
+    MessageKind.SETTINGS_APPROVED: """\
+You allowed a change of your sign-in at {site} on {when}{who}:
+
+{shown}
+
+If that was not you, open the link of the request again and deny it, then tell us: {support}""",
+    MessageKind.SETTINGS_DENIED: """\
+A change of your sign-in at {site} was denied on {when}{who}:
+
+{shown}
+
+Nothing more can be changed with it. If you never asked for it, somebody else may be signed in to your account:
+open the link of the request again, say that it was not you, and tell us: {support}""",
+    MessageKind.SETTINGS_CHANGED: """\
+Your sign-in at {site} was changed on {when}{who}:
+
+{shown}
+
+If that was you, there is nothing to do.{undo}
+Questions: {support}""",
+    MessageKind.SESSIONS_ENDED: """\
+You said on {when}{who} that a change asked for at {site} was not yours.
+Every device has been signed out, and what was asked for has ended.
+
+Sign in again, and change your password if somebody else may know it. Questions: {support}""",
+    MessageKind.CHANGES_UNDONE: """\
+Changes of your sign-in at {site} were undone on {when}{who}. It is again as it was before:
+
+{shown}
+
+Every device has been signed out. If that was not you, tell us: {support}""",
+    MessageKind.UNDO_DISPUTED: """\
+Somebody asked on {when}{who} to undo a change of a sign-in at {site}, and could not prove to be its owner:
+
+{shown}
+
+Every device has been signed out, and nothing can be changed until this is settled. If nobody objects within {span}, the change is undone.
+If you object, say so here; then {site} decides:
+
+    {link}
+
+Questions: {support}""",
+    MessageKind.UNDO_CONTESTED: """\
+Somebody objected on {when}{who} to undoing a change of a sign-in at {site}.
+Nothing can be changed until it is settled by hand. Please tell us what you know of it: {support}""",
 }
+
+_UNDO: Final = """
+If it was not you, undo it here; the page asks you to prove who you are:
+
+    {link}
+"""
+_NO_UNDO: Final = " If it was not you, go to {site} yourself and tell us."
 
 _CODE_LETTER: Final = """\
 Your code {use} at {site} is
@@ -119,7 +221,19 @@ _SHORT: Final = {
     MessageKind.PASSWORD_RESET: "{site}: your password was reset on {when}. Not you? Reset it again on our site and contact {support}",
     MessageKind.PASSWORD_CHANGED: "{site}: your password was changed on {when}. Not you? Reset it on our site and contact {support}",
     MessageKind.PASSWORD_COMPROMISED: "{site}: others may know your password (marked on {when}). Reset it on our site. Questions: {support}",
+    MessageKind.RESET_LINK: "{site}: set a new password (request {label}): {link} Not you? Do nothing. Ask: {support}",
+    MessageKind.SETTINGS_REQUEST: "{site}: approve or deny a change of your sign-in (request {label}): {link} Not you? Deny it. Ask: {support}",
+    MessageKind.SETTINGS_APPROVED: "{site}: you allowed a change on {when}. Not you? Deny it with the same link. Ask: {support}",
+    MessageKind.SETTINGS_DENIED: "{site}: a change was denied on {when}. Not you who asked? Contact {support}",
+    MessageKind.SETTINGS_CHANGED: "{site}: your sign-in was changed on {when} ({brief}).{undo} {support}",
+    MessageKind.SESSIONS_ENDED: "{site}: you were signed out everywhere on {when}, as a change was not yours. Ask: {support}",
+    MessageKind.CHANGES_UNDONE: "{site}: changes were undone on {when}. Not you? Contact {support}",
+    MessageKind.UNDO_DISPUTED: "{site}: somebody wants to undo a change of your sign-in ({brief}). You object? {link} Ask: {support}",
+    MessageKind.UNDO_CONTESTED: "{site}: somebody objected on {when} to undoing a change. Contact {support}",
 }
+
+_SHORT_UNDO: Final = " Not you? Undo it: {link} Ask:"
+_SHORT_NO_UNDO: Final = " Not you? Tell us:"
 
 _CODE_SHORT: Final = "{site}: {code} is your code {use} (request {label}). Tell it to nobody.\n\n@{host} #{code}"
 
@@ -127,27 +241,50 @@ _CODE_SHORT: Final = "{site}: {code} is your code {use} (request {label}). Tell 
 def _letter(message: Message) -> str:
     values = _values(message)
     if message.code is None:
-        return _LETTERS[message.kind].format(**values) + f"\n\n{message.site.name}\n"
-    seconds = ((message.expires_at or message.at) - message.at) // timedelta(seconds=1)
-    span = f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
+        undo = (_NO_UNDO if message.link is None else _UNDO).format(**values)
+        return _LETTERS[message.kind].format(**values, undo=undo) + f"\n\n{message.site.name}\n"
     code = message.code.reveal()
     half = (len(code) + 1) // 2
     grouped = f"{code[:half]} {code[half:]}"  # by layout only, never by leaving values out (OT-19)
-    return _CODE_LETTER.format(**values, use=_USES[message.kind], grouped=grouped, span=span, label=message.label) + f"\n\n{message.site.name}\n"
+    return _CODE_LETTER.format(**values, use=_USES[message.kind], grouped=grouped) + f"\n\n{message.site.name}\n"
 
 
 def _short(message: Message) -> str:
     values = _values(message)
     if message.code is None:
-        return _SHORT[message.kind].format(**values)
-    return _CODE_SHORT.format(**values, use=_USES[message.kind], code=message.code.reveal(), label=message.label, host=message.site.host)
+        undo = (_SHORT_NO_UNDO if message.link is None else _SHORT_UNDO).format(**values)
+        return _SHORT[message.kind].format(**values, undo=undo)
+    return _CODE_SHORT.format(**values, use=_USES[message.kind], code=message.code.reveal(), host=message.site.host)
 
 
 def _values(message: Message) -> dict[str, str]:
     who = "".join(f", {text}" for text in (message.device and f"from {message.device}", message.place) if text)
     # No strftime: its month names follow the process's locale.
     when = f"{message.at.day} {_MONTHS[message.at.month - 1]} {message.at:%Y at %H:%M} UTC"
-    return {"site": message.site.name, "support": message.site.support, "when": when, "who": who}
+    return {
+        "site": message.site.name,
+        "support": message.site.support,
+        "when": when,
+        "who": who,
+        "label": message.label or "",
+        "link": "" if message.link is None else message.link.reveal(),
+        "shown": "\n".join(f"    {_line(line)}" for line in message.shown) or "    its settings in general",
+        "brief": ", ".join(line.what for line in message.shown) or "settings",
+        "span": _span((message.expires_at or message.at) - message.at),
+    }
+
+
+def _line(line: Shown) -> str:
+    """Return a change on one line: what, and from what to what."""
+    change = " to ".join(filter(None, (line.old, line.new)))
+    return f"{line.what}: {change}" if change else line.what
+
+
+def _span(span: timedelta) -> str:
+    seconds = span // timedelta(seconds=1)
+    if seconds < 120:
+        return f"{seconds} seconds"
+    return f"{seconds // 60} minutes" if seconds < 7200 else f"{seconds // 3600} hours"
 
 
 _MONTHS: Final = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]

@@ -24,7 +24,7 @@ from credkit.identifiers import Identifier, restore_identifier
 from credkit.keys import KeyRing
 from credkit.payloads import Fields, Json, as_json, from_payload, to_payload
 from credkit.secret import Secret
-from credkit.tickets import Purpose
+from credkit.tickets import Purpose, encode_bytes
 
 __all__ = [
     "ALPHABET",
@@ -39,6 +39,7 @@ __all__ = [
     "judge",
     "normalize_code",
     "read_identifier",
+    "reset_secret",
 ]
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -248,6 +249,18 @@ def code_of(challenge: Challenge, keys: KeyRing, *, site: str, record_key: str) 
     offset = keys.mac(issue.key_id, "code", site, challenge.purpose, record_key, issue.number, *bound, issue.digits, issue.nonce)
     space = 10**issue.digits
     return Secret(str((issue.c + int.from_bytes(offset, "big")) % space).zfill(issue.digits))
+
+
+def reset_secret(challenge: Challenge, keys: KeyRing, *, site: str, record_key: str) -> Secret:
+    """Return the secret half of the token in a reset link: 256 bits that prove what a code proves, and that nobody can guess (RS-15).
+
+    Raises:
+        UnknownKey: The challenge was made with a key that is not on the ring.
+    """
+    issue, binding = challenge.issue, challenge.binding
+    keys.require(issue.key_id)
+    bound: tuple[Part, ...] = (None, None, None) if binding is None else (binding.credential_id, binding.generation, binding.destination.canonical)
+    return Secret(encode_bytes(keys.mac(issue.key_id, "reset-link", site, challenge.purpose, record_key, issue.number, *bound, issue.nonce)))
 
 
 def normalize_code(text: object) -> str | None:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import TypeAlias, TypedDict
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias, TypedDict
 
+from credkit.edits import Shown, read_shown, shown_fields
 from credkit.identifiers import Identifier
 from credkit.messages import MessageKind
 from credkit.otp import identifier_fields, read_identifier
 from credkit.payloads import Fields, Json, UnreadableRecord, as_json, from_payload, to_payload
 
-__all__ = ["CodeDue", "Intent", "NoticeDue", "OutboxItem", "read_outbox_item"]
+__all__ = ["FOREVER", "ApprovalDue", "CodeDue", "DisputeDue", "Intent", "NoticeDue", "OutboxItem", "read_outbox_item"]
+
+FOREVER: Final = timedelta(days=365 * 100)
+"""Intents and notices end by delivery, not by age."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,29 @@ class CodeDue(_Item):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDue(_Item):
+    """The owner of a sign-in is to be asked whether a change may be made."""
+
+    approval_id: str
+
+    def to_payload(self) -> bytes:
+        """Return the bytes of a record."""
+        return to_payload(_common(self, "approval") | {"approval_id": self.approval_id}, self.carried)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDue(_Item):
+    """A disputed undo is to be carried out, unless somebody has objected by then."""
+
+    credential_id: str
+    dispute_id: str
+
+    def to_payload(self) -> bytes:
+        """Return the bytes of a record."""
+        return to_payload(_common(self, "dispute") | {"credential_id": self.credential_id, "dispute_id": self.dispute_id}, self.carried)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeDue(_Item):
     """A notice to one stored identifier."""
 
@@ -54,6 +81,10 @@ class NoticeDue(_Item):
     to: Identifier
     credential_id: str
     accounts: tuple[str, ...] = ()
+    shown: tuple[Shown, ...] = ()
+    """What was changed."""
+    link_id: str | None = None
+    """The entry of the history that its link undoes, or the dispute that its link contests: the token itself is made when it is sent."""
 
     def to_payload(self) -> bytes:
         """Return the bytes of a record."""
@@ -63,7 +94,7 @@ class NoticeDue(_Item):
             "credential_id": self.credential_id,
             "accounts": self.accounts,
         }
-        return to_payload(_common(self, "notice") | fields, self.carried)
+        return to_payload(_common(self, "notice") | fields | _details(self), self.carried)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +106,10 @@ class Intent(_Item):
     accounts: tuple[str, ...]
     destinations: tuple[Identifier, ...]
     """Every verified identifier before or after the change."""
+    shown: tuple[Shown, ...] = ()
+    link_id: str | None = None
+    without_link: tuple[Identifier, ...] = ()
+    """Of the destinations, those that are told and get no power to undo: they may be in other hands (F24)."""
 
     def notices(self) -> tuple[NoticeDue, ...]:
         """Return the notices this intent becomes once its change is known to have been made."""
@@ -89,6 +124,8 @@ class Intent(_Item):
                 to=destination,
                 credential_id=self.credential_id,
                 accounts=self.accounts,
+                shown=self.shown,
+                link_id=None if destination in self.without_link else self.link_id,
             )
             for place, destination in enumerate(self.destinations)
         )
@@ -101,10 +138,11 @@ class Intent(_Item):
             "accounts": self.accounts,
             "destinations": [identifier_fields(destination) for destination in self.destinations],
         }
-        return to_payload(_common(self, "intent") | fields, self.carried)
+        without = {"without_link": [identifier_fields(destination) for destination in self.without_link]} if self.without_link else {}
+        return to_payload(_common(self, "intent") | fields | _details(self) | without, self.carried)
 
 
-OutboxItem: TypeAlias = CodeDue | NoticeDue | Intent
+OutboxItem: TypeAlias = CodeDue | ApprovalDue | DisputeDue | NoticeDue | Intent
 
 
 def read_outbox_item(payload: bytes) -> OutboxItem:
@@ -117,21 +155,30 @@ def read_outbox_item(payload: bytes) -> OutboxItem:
     kind = fields.text("type")
     if kind == "code":
         item: OutboxItem = CodeDue(**_read_common(fields), challenge_id=fields.text("challenge_id"), number=fields.number("number"))
+    elif kind == "approval":
+        item = ApprovalDue(**_read_common(fields), approval_id=fields.text("approval_id"))
+    elif kind == "dispute":
+        item = DisputeDue(**_read_common(fields), credential_id=fields.text("credential_id"), dispute_id=fields.text("dispute_id"))
     elif kind == "notice":
         item = NoticeDue(
             **_read_common(fields),
             kind=fields.choice("kind", MessageKind),
             to=read_identifier(fields.part("to")),
             credential_id=fields.text("credential_id"),
-            accounts=_texts(fields.items("accounts")),
+            accounts=fields.texts("accounts"),
+            shown=read_shown(fields.maybe_items("shown") or ()),
+            link_id=fields.maybe_text("link_id"),
         )
     elif kind == "intent":
         item = Intent(
             **_read_common(fields),
             kind=fields.choice("kind", MessageKind),
             credential_id=fields.text("credential_id"),
-            accounts=_texts(fields.items("accounts")),
-            destinations=tuple(read_identifier(Fields(part)) for part in fields.items("destinations")),
+            accounts=fields.texts("accounts"),
+            destinations=_identifiers(fields.items("destinations")),
+            shown=read_shown(fields.maybe_items("shown") or ()),
+            link_id=fields.maybe_text("link_id"),
+            without_link=_identifiers(fields.maybe_items("without_link") or ()),
         )
     else:
         raise UnreadableRecord
@@ -170,7 +217,11 @@ def _read_common(fields: Fields) -> _Common:
     }
 
 
-def _texts(items: Sequence[Json]) -> tuple[str, ...]:
-    if not all(isinstance(item, str) for item in items):
-        raise UnreadableRecord
-    return tuple(item for item in items if isinstance(item, str))
+def _details(item: NoticeDue | Intent) -> dict[str, Json]:
+    """Return what only notices of settings have; left out elsewhere, so that an older release reads its own notices as ever."""
+    shown = {"shown": shown_fields(item.shown)} if item.shown else {}
+    return shown | ({"link_id": item.link_id} if item.link_id is not None else {})
+
+
+def _identifiers(items: Sequence[Json]) -> tuple[Identifier, ...]:
+    return tuple(read_identifier(Fields(part)) for part in items)

@@ -144,6 +144,17 @@ class Fields:
             raise UnreadableRecord
         return cast("Sequence[Json]", value)
 
+    def maybe_items(self, name: str) -> Sequence[Json] | None:
+        """Return the list *name*, or `None`."""
+        return None if self._take(name) is None else self.items(name)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the list of texts *name*."""
+        items = self.items(name)
+        if not all(isinstance(item, str) for item in items):
+            raise UnreadableRecord
+        return tuple(item for item in items if isinstance(item, str))
+
     def part(self, name: str) -> Fields:
         """Return the object *name*."""
         return Fields(self._take(name))
@@ -151,6 +162,10 @@ class Fields:
     def maybe_part(self, name: str) -> Fields | None:
         """Return the object *name*, or `None`."""
         return None if self._take(name) is None else self.part(name)
+
+    def whole(self) -> Mapping[str, Json]:
+        """Return everything, whether it has been read or not."""
+        return self._whole
 
     def rest(self) -> Mapping[str, Json]:
         """Return what has not been read: fields of a newer release, to be carried through."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
+from credkit.approvals import ApprovalPolicy
 from credkit.breaches import BreachPolicy
 from credkit.budgets import Limit
 from credkit.errors import ConfigurationError
+from credkit.history import UndoPolicy
 from credkit.otp import OtpPolicy
 from credkit.passwords import PasswordRules
 
@@ -57,6 +59,11 @@ class Limits:
     """Wrong passwords for one credential; silent. NIST SP 800-63B-4 3.2.2 allows 100 in a row."""
     network_passwords: Limit = field(default_factory=lambda: Limit(name="network-passwords", count=100, per=_HOUR))
     """Wrong passwords from one network key; seen."""
+    approvals: Limit = field(default_factory=lambda: Limit(name="approvals", count=10, per=_DAY))
+    """Requests to change settings for one credential; seen, by whoever is signed in (AP-11)."""
+    strangers: Limit = field(default_factory=lambda: Limit(name="strangers", count=2, per=_DAY))
+    """Requests of one signed-in session of which the owner said "it was not me"; one more is not even asked (AP-11). By session and not by
+    credential, or a thief's requests would stop the owner's (F27)."""
 
     def __post_init__(self) -> None:
         names = [getattr(self, name).name for name in self.__slots__]
@@ -109,6 +116,10 @@ class Policy:
     """What follows from the breach check, if the kit is given a list to ask (PW-09)."""
     limits: Limits = field(default_factory=Limits)
     courier: CourierPolicy = field(default_factory=CourierPolicy)
+    approvals: ApprovalPolicy = field(default_factory=ApprovalPolicy)
+    undo: UndoPolicy = field(default_factory=UndoPolicy)
+    reset_by: Literal["code", "link"] = "code"
+    """What a password reset sends: a code to type, or a link to open (RS-15). A link needs `Site.paths.reset`."""
     grant_lifetime: timedelta = timedelta(seconds=600)
     """RS-08."""
     grant_tries: int = 10
@@ -131,6 +142,8 @@ class Policy:
             problems.append(f"password_history must be 0 to {_LONGEST_HISTORY}")
         if (self.gate is not None and self.gate < 1) or self.gate_queue < 0:
             problems.append("gate must be at least 1, and gate_queue at least 0")
+        if self.reset_by not in {"code", "link"}:
+            problems.append('reset_by must be "code" or "link"')
         for failures in (self.limits.code_failures, self.limits.nobody_failures):
             chance = failures.count * _times_a_year(failures) / 10**self.otp.digits
             if chance > HIGHEST_CHANCE and not self.otp.weaker_than_the_floor:

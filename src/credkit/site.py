@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from credkit.errors import ConfigurationError
@@ -23,9 +23,13 @@ class Paths:
     """Paths of the host's pages that links in messages lead to; only those of journeys in use are needed."""
 
     approve: str | None = None
+    """Where a change of settings is approved or denied."""
     undo: str | None = None
+    """Where a change is undone, or an undo contested."""
     reset: str | None = None
+    """Where a reset by link goes on; needed with ``Policy(reset_by="link")``."""
     stop: str | None = None
+    """Reserved for "I did not ask"; no message leads there yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,8 @@ class Site:
     default_region: str | None = None
     """ISO 3166 region of phone numbers typed without a country code, for example ``US``; none means they are refused."""
     paths: Paths = field(default_factory=Paths)
+    token_in: Literal["fragment", "path"] = "fragment"
+    """Where a link carries its token. A fragment never reaches a server or its logs, and needs a few lines of script; a path needs none (AP-20)."""
     id: str = "main"
     """Lower-case letters, digits and dashes; changing it ends everything outstanding."""
 
@@ -54,8 +60,25 @@ class Site:
             problems.append("site.id must be 1 to 32 lower-case letters, digits and dashes")
         if self.default_region is not None and not _REGION.fullmatch(self.default_region):
             problems.append("site.default_region must be two capital letters, such as US")
+        if self.token_in not in {"fragment", "path"}:
+            problems.append('site.token_in must be "fragment" or "path"')
         if problems:
             raise ConfigurationError(problems)
+
+    def require_paths(self, *names: str) -> None:
+        """Go on only if the pages are configured that links of a journey lead to.
+
+        Raises:
+            ConfigurationError: One of them is not; the text names it.
+        """
+        missing = [f"site.paths.{name} is needed: links in messages lead there" for name in names if getattr(self.paths, name) is None]
+        if missing:
+            raise ConfigurationError(missing)
+
+    def link(self, path: str | None, token: str) -> str:
+        """Return the link to one of the site's pages: from configuration only, never from a request (REQ-D9, RS-15)."""
+        base = f"{self.url.rstrip('/')}{path or '/'}"
+        return f"{base}#{token}" if self.token_in == "fragment" else f"{base.rstrip('/')}/{token}"
 
     @property
     def host(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,22 @@ from typing import Any, Final, Protocol, TypeAlias
 from credkit.framing import frame
 from credkit.secret import Secret
 
-__all__ = ["Grant", "GrantInput", "Purpose", "Ticket", "TicketInput", "Token", "cookie_name", "encode_bytes", "ended_cookie", "secret_digest"]
+__all__ = [
+    "Asked",
+    "AskedInput",
+    "EditWindow",
+    "Grant",
+    "GrantInput",
+    "Purpose",
+    "Ticket",
+    "TicketInput",
+    "Token",
+    "WindowInput",
+    "cookie_name",
+    "encode_bytes",
+    "ended_cookie",
+    "secret_digest",
+]
 
 
 class Purpose(StrEnum):
@@ -25,11 +41,23 @@ class Purpose(StrEnum):
 
     SIGN_UP = "sign_up"
     PASSWORD_RESET = "password_reset"
+    SETTINGS = "settings"
+    IDENTIFIER = "identifier"
+    """To show, inside an edit window, that a new identifier is one's own."""
+    UNDO = "undo"
 
 
-_COOKIES: Final = {Purpose.SIGN_UP: "credkit-sign-up", Purpose.PASSWORD_RESET: "credkit-reset"}
+_COOKIES: Final = {
+    Purpose.SIGN_UP: "credkit-sign-up",
+    Purpose.PASSWORD_RESET: "credkit-reset",
+    Purpose.SETTINGS: "credkit-settings",
+    Purpose.IDENTIFIER: "credkit-identifier",
+    Purpose.UNDO: "credkit-undo",
+}
 
 _TOKEN: Final = re.compile(r"([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})")
+_IN_A_LINK: Final = re.compile(r"(?:\A|.*[/#])([A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43})")
+_LONGEST_LINK: Final = 2000
 
 
 def encode_bytes(data: bytes) -> str:
@@ -54,6 +82,16 @@ class Token:
         """Return the halves of *text*, or `None` if it cannot be a token, whatever it is (REQ-D4c)."""
         match = _TOKEN.fullmatch(text) if isinstance(text, str) and len(text) == 66 else None
         return match and cls(match[1], Secret(match[2]))
+
+    @classmethod
+    def in_link(cls, text: object) -> Token | None:
+        """Return the token at the end of a whole link, of its fragment or of its path, or that is *text* itself; `None` if there is none."""
+        match = _IN_A_LINK.fullmatch(text) if isinstance(text, str) and len(text) <= _LONGEST_LINK else None
+        return match and cls.parse(match[1])
+
+    def proves(self, expected: Secret) -> bool:
+        """Return whether the secret half is *expected*, compared in constant time (KE-09)."""
+        return hmac.compare_digest(self.secret.reveal().encode("ascii"), expected.reveal().encode("ascii"))
 
     @property
     def text(self) -> str:
@@ -167,8 +205,70 @@ class Grant:
         return _cookie(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question to the owner that has not been answered, as the session that asked holds it. It can only ask how things stand, open, and cancel."""
+
+    purpose: Purpose = Purpose.SETTINGS
+    secret_text: Secret = field(repr=False)
+    begun_at: datetime
+    expires_at: datetime
+    """When the answer comes too late."""
+    label: str
+    """A few characters shown on the page and in the message, to tell two requests apart (NO-15)."""
+    masked: str
+    """Where the link was sent, masked: the asking session is signed in, and has to know where to look."""
+    insecure: bool = field(default=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The text, with its secret."""
+        return self.secret_text.reveal()
+
+    def public(self) -> dict[str, Any]:
+        """Return everything a mobile client needs, ready for JSON, secret included."""
+        return {"asked": self.text, "expires_at": self.expires_at.isoformat(), "label": self.label, "masked": self.masked}
+
+    def cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments that Django's, Starlette's and Werkzeug's ``set_cookie`` share."""
+        return _cookie(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditWindow:
+    """What an approved request opens for the session that asked, until Done or time-out."""
+
+    purpose: Purpose = Purpose.SETTINGS
+    secret_text: Secret = field(repr=False)
+    begun_at: datetime
+    expires_at: datetime
+    insecure: bool = field(default=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The window's text, with its secret."""
+        return self.secret_text.reveal()
+
+    def public(self) -> dict[str, Any]:
+        """Return everything a mobile client needs, ready for JSON, secret included."""
+        return {"window": self.text, "expires_at": self.expires_at.isoformat()}
+
+    def cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments that Django's, Starlette's and Werkzeug's ``set_cookie`` share.
+
+        It has the name of the cookie that `Asked` describes, so that setting it ends that one.
+        """
+        return _cookie(self)
+
+
 TicketInput: TypeAlias = Ticket | str
 """A ticket, or its text."""
 
 GrantInput: TypeAlias = Grant | str
 """A grant, or its text."""
+
+AskedInput: TypeAlias = Asked | str
+"""A request that waits for its answer, or its text."""
+
+WindowInput: TypeAlias = EditWindow | str
+"""An edit window, or its text."""

@@ -106,8 +106,8 @@ MUTANTS = (
     Mutant(
         "the notice is written after the change instead of the intent before it",
         "credkit.flows.changes",
-        "        due_at = await _write_intent(shell, announced)\n        stored = await _replace(shell, current, after)\n",
-        "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced)\n",
+        "        due_at = await _write_intent(shell, announced, current, within)\n        stored = await _replace(shell, current, after)\n",
+        "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced, current, within)\n",
         RESET.test_a_complete_and_the_courier,
     ),
     Mutant(
@@ -148,8 +148,8 @@ MUTANTS = (
     Mutant(
         "a password change does not end sessions",
         "credkit.credential",
-        "session_epoch=self.session_epoch + 1,",
-        "session_epoch=self.session_epoch,",
+        "            session_epoch=self.session_epoch + 1,",
+        "            session_epoch=self.session_epoch,",
         RESET.test_a_complete_and_the_courier,
     ),
     Mutant(

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from credkit.context import Context, Session
-from credkit.credential import Credential, Mark, NewCredential
+from credkit.credential import Credential, Mark, NewCredential, Standing
+from credkit.edits import AddIdentifier, ChangeIdentifier, HostChange, Prefer, RemoveIdentifier, SetPassword
 from credkit.errors import CredkitError, DeliveryFailed, Refused
 from credkit.flows.sign_in import PasswordChangeRequired
 from credkit.identifiers import EmailAddress, Identifier, PhoneNumber, parse_identifier
@@ -29,7 +30,7 @@ from credkit.passwords import HashingProfile, PasswordHasher
 from credkit.policy import Limits, Policy
 from credkit.ports import Committed, Record, Write
 from credkit.secret import Secret
-from credkit.site import Site
+from credkit.site import Paths, Site
 from credkit.stores.memory import MemoryStores
 from credkit.testing import FrozenClock, NoPause, SeededEntropy
 
@@ -55,6 +56,7 @@ CANARIES: dict[str, str | bytes] = {
 
 OWNER, STRANGER, WRONG_ADDRESS = "Vexilla.Murdstone@example.com", "quentessa@example.com", "no-such-plumbeck@@example.com"
 PHONE, OTHER_PHONE = "+1 415 555 3917", "+44 7400 861357"
+SETTLER, NEXT_ADDRESS, SETTLERS_PHONE = "quorra.thistlewood@example.com", "wimbledore.prax@example.com", "+14155553922"
 
 IDENTIFIERS: dict[str, str | bytes] = {
     "address as typed": OWNER,
@@ -66,8 +68,13 @@ IDENTIFIERS: dict[str, str | bytes] = {
     "phone as typed": "415 555 3917",
     "other phone": "7400861357",
     "other phone as typed": "7400 861357",
+    "settler's address": "quorra.thistlewood",
+    "settler's next address": "wimbledore.prax",
+    "settler's phone": "4155553922",
 }
 """What must come out masked only (ID-22, AU-02)."""
+
+PATHS = Paths(approve="/approve", undo="/undo", reset="/reset")
 
 CONTEXT = Context(
     network_key="203.0.113.77-plinkton", session_key="sess-7f3a-wogglebeck", device_mark="mark-snuffkin-0451", device="Firefox", locale="en", region="US"
@@ -150,12 +157,13 @@ class FaultyCredentials:
 
 @dataclass
 class Provider:
-    """A notifier that keeps the codes it is given, and fails in every way in turn where it is told to."""
+    """A notifier that keeps the codes and links it is given, and fails in every way in turn where it is told to."""
 
     failing: bool = False
     api_key: str = str(CANARIES["provider's key"])
     """Careless hosts write such notifiers, and their frames show it; credkit's must not."""
     codes: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    links: dict[str, list[str]] = field(default_factory=dict, repr=False)
     messages: list[Message] = field(default_factory=list)
     count: int = 0
 
@@ -163,9 +171,15 @@ class Provider:
         self.messages.append(message)
         if message.code is not None:
             self.codes.setdefault(message.to.canonical, []).append(message.code.reveal())
+        if message.link is not None:
+            self.links.setdefault(message.to.canonical, []).append(message.link.reveal())
         self.count += 1
         if self.failing:
             raise (DeliveryFailed(), DeliveryFailed(permanent=True), RuntimeError(f"cannot send {message.text} to {message.to.entered}"))[self.count % 3]
+
+    def last_link(self, identifier: str) -> str:
+        """Return the newest link sent to *identifier*, or one that leads nowhere."""
+        return self.links.get(parse_identifier(identifier).canonical, ["https://example.com/#x"])[-1]
 
     def last_code(self, identifier: str) -> str:
         """Return the newest code sent to *identifier*, or one that is nobody's."""
@@ -262,7 +276,7 @@ class Everything:
 
     def _kit(self, policy: Policy, region: str | None, codes: KeyRing) -> Credkit:
         return Credkit(
-            site=Site(name="Example", url="https://example.com", support="help@example.com", default_region=region),
+            site=Site(name="Example", url="https://example.com", support="help@example.com", default_region=region, paths=PATHS),
             keys=codes,
             index_keys=self.keys["index"],
             credentials=self.credentials,
@@ -278,7 +292,7 @@ class Everything:
 
     def run(self) -> Evidence:
         """Do everything, and return what came out."""
-        for part in (self._sign_up, self._sign_in, self._reset, self._change, self._compromised, self._limits, self._hosts_mistakes):
+        for part in (self._sign_up, self._sign_in, self._reset, self._change, self._settings, self._compromised, self._limits, self._hosts_mistakes):
             part()
         return self._look_at_the_rest()
 
@@ -310,6 +324,8 @@ class Everything:
         self.evidence.secrets |= {f"hash {number}": phc.rpartition("$")[2] for number, phc in enumerate(self.hasher.made)}
         for identifier, codes in self.provider.codes.items():
             self.evidence.secrets |= {f"code {number} to {identifier[:1]}": code for number, code in enumerate(codes)}
+        for identifier, links in self.provider.links.items():
+            self.evidence.secrets |= {f"link {number} to {identifier[:1]}": link.rpartition(".")[2] for number, link in enumerate(links)}
         self.evidence.value("the kit", self.kit)
         self.evidence.value("its innards", self.kit._shell)
         return self.evidence
@@ -427,6 +443,107 @@ class Everything:
         self.call("findings", lambda: kit.password.findings(self.password("refused password"), identifiers=[OWNER, WRONG_ADDRESS, PHONE]))
         self.call("session", lambda: Session(credential_id="x", session_epoch=1, session_key="sess-7f3a-wogglebeck"))
         self.call("context", lambda: CONTEXT)
+
+    def _settings(self) -> None:
+        """Ask, be asked, edit, deny, undo and dispute, in every way that goes wrong as well."""
+        kit, settings, call = self.kit, self.kit.settings, self.call
+        grant = self._verified(kit.sign_up, SETTLER)
+        call("complete", lambda: kit.sign_up.complete(grant, self.password("password"), context=CONTEXT))
+        signed_in = call("with_password", lambda: kit.sign_in.with_password(SETTLER, self.password("password"), context=CONTEXT))
+        who = signed_in.session if signed_in is not None else Session(credential_id="x", session_epoch=0)
+        call("view", lambda: settings.view(who))
+        call("view", lambda: settings.view(replace(who, session_epoch=9)))
+        call("request", lambda: settings.request(who, [], context=CONTEXT))
+        call("request", lambda: settings.request(who, context=CONTEXT, via=NEXT_ADDRESS))
+        asked = call("request", lambda: settings.request(who, context=CONTEXT))
+        link = self.provider.last_link(SETTLER)
+        status = call("status", lambda: settings.status(who, asked))
+        code = "0000" if status is None else status.match_code
+        call("open", lambda: settings.open(who, asked, context=CONTEXT))
+        for typed in (None, "x", "0000" if code != "0000" else "1111", code, code):
+            call("approve", lambda typed=typed: settings.approve(link, typed, context=CONTEXT))
+        call("review", lambda: settings.review(link))
+        call("review", lambda: settings.review("no link"))
+        window = call("open", lambda: settings.open(who, asked, context=CONTEXT))
+        for address in (SETTLER, NEXT_ADDRESS, SETTLERS_PHONE):
+            ticket = call("add_identifier", lambda a=address: settings.add_identifier(who, window, a, context=CONTEXT))
+            sent = self.provider.last_code(address)
+            call("confirm", lambda t=ticket, c=sent: settings.confirm_identifier(who, window, t, c, context=CONTEXT))
+        call("resend", lambda: settings.resend(who, window, "x" * 66, context=CONTEXT))
+        call("change_identifier", lambda: settings.change_identifier(who, window, STRANGER, STRANGER, context=CONTEXT))
+        call("prefer", lambda: settings.prefer(who, window, NEXT_ADDRESS, context=CONTEXT))
+        call("prefer", lambda: settings.prefer(who, window, STRANGER, context=CONTEXT))
+        call("authorize", lambda: settings.authorize(who, window, "name", context=CONTEXT, shown=HostChange("name", OWNER, STRANGER)))
+        self._lower_standing(SETTLERS_PHONE)
+        call("prefer", lambda: settings.prefer(who, window, SETTLERS_PHONE, context=CONTEXT))
+        undo = self.provider.last_link(SETTLER)
+        for name in ("refused password", "password", "new password"):
+            call("set_password", lambda n=name: settings.set_password(who, window, self.password(n), context=CONTEXT))
+        changed = call("view", lambda: settings.view(replace(who, session_epoch=who.session_epoch + 1)))
+        who = replace(who, session_epoch=who.session_epoch + (changed is not None))
+        call("done", lambda: settings.done(who, window))
+        call("prefer", lambda: settings.prefer(who, window, SETTLER, context=CONTEXT))
+        self._bound_request(who)
+        self._undo(undo)
+
+    def _lower_standing(self, identifier: str) -> None:
+        """Let the host take an identifier for unverified, without a word to credkit: the generation stays."""
+        held = parse_identifier(identifier)
+        credential = self.stores.credentials.find(held)
+        if credential is not None:
+            lowered = tuple(replace(r, standing=Standing.UNVERIFIED) if r.identifier == held else r for r in credential.identifiers)
+            self.stores.credentials.replace(credential, replace(credential, identifiers=lowered))
+
+    def _bound_request(self, who: Session) -> None:
+        """Ask for exact changes; deny, say it was not me, run out of time."""
+        settings, call = self.kit.settings, self.call
+        exact = [RemoveIdentifier(SETTLER), AddIdentifier(STRANGER), ChangeIdentifier(SETTLER, STRANGER), Prefer(SETTLER), SetPassword(), HostChange("name")]
+        for edit in exact:
+            call("edit", lambda edit=edit: edit)
+        last = [RemoveIdentifier(SETTLER), RemoveIdentifier(NEXT_ADDRESS)]
+        asked = call("request", lambda: settings.request(who, last, context=CONTEXT))
+        link, status = self.provider.last_link(SETTLER), call("status", lambda: settings.status(who, asked))
+        call("review", lambda: settings.review(link))
+        call("approve", lambda: settings.approve(link, None if status is None else status.match_code, context=CONTEXT))
+        window = call("open", lambda: settings.open(who, asked, context=CONTEXT))
+        call("prefer", lambda: settings.prefer(who, window, SETTLER, context=CONTEXT))
+        for address in (NEXT_ADDRESS, SETTLER):
+            call("remove_identifier", lambda a=address: settings.remove_identifier(who, window, a, context=CONTEXT))
+        call("deny", lambda: settings.deny(link, context=CONTEXT))
+        call("open", lambda: settings.open(who, asked, context=CONTEXT))
+        call("not_me", lambda: settings.not_me(link, STRANGER, context=CONTEXT))
+        asked = call("request", lambda: settings.request(who, context=CONTEXT))
+        self.clock.advance(minutes=11)
+        call("open", lambda: settings.open(who, asked, context=CONTEXT))
+        call("cancel", lambda: settings.cancel(who, asked))
+        call("request", lambda: self.narrow.settings.request(who, context=CONTEXT))
+        call("not_me", lambda: settings.not_me(link, SETTLER, context=CONTEXT))
+
+    def _undo(self, link: str) -> None:
+        kit, call = self.kit, self.call
+        call("review", lambda: kit.undo.review(link))
+        call("complete", lambda: kit.undo.complete(link, context=CONTEXT))
+        call("complete", lambda: kit.undo.complete(link, password=self.password("wrong password"), context=CONTEXT))
+        call("begin", lambda: kit.undo.begin(link, context=CONTEXT, channel=7))
+        ticket = call("begin", lambda: kit.undo.begin(link, context=CONTEXT))
+        call("verify", lambda: kit.undo.verify(ticket, "00000000", context=CONTEXT))
+        call("dispute", lambda: kit.undo.dispute(link, STRANGER, context=CONTEXT))
+        call("dispute", lambda: kit.undo.dispute(link, SETTLER, context=CONTEXT))
+        self.clock.advance(seconds=61)
+        call("run_due", kit.courier.run_due)
+        signed_in = call("with_password", lambda: kit.sign_in.with_password(SETTLER, self.password("new password"), context=CONTEXT))
+        if signed_in is not None:
+            call("request", lambda: kit.settings.request(signed_in.session, context=CONTEXT))
+        contest = self.provider.last_link(SETTLER)
+        call("review", lambda: kit.undo.review(contest))
+        call("contest", lambda: kit.undo.contest(contest, STRANGER, context=CONTEXT))
+        call("contest", lambda: kit.undo.contest(contest, SETTLER, context=CONTEXT))
+        credential = self.stores.credentials.find(parse_identifier(SETTLER)) or self.stores.credentials.find(parse_identifier(NEXT_ADDRESS))
+        if credential is not None:
+            call("settle", lambda: kit.admin.settle_dispute(credential.id, restore=True, actor="support"))
+        call("contest", lambda: kit.undo.contest(contest, SETTLER, context=CONTEXT))
+        call("review", lambda: kit.undo.review(link))
+        call("begin", lambda: kit.undo.begin("no link", context=CONTEXT))
 
     def _compromised(self) -> None:
         kit, password = self.kit, self.password

@@ -8,8 +8,11 @@ from credkit.context import Context
 from credkit.credential import Credential
 from credkit.errors import Busy, ConfigurationError
 from credkit.flows.changes import change_credential, intent_of
+from credkit.flows.histories import load_history, put_history
 from credkit.flows.shell import Shell
-from credkit.flows.transaction import ATTEMPTS
+from credkit.flows.transaction import ATTEMPTS, Transaction
+from credkit.flows.undoing import roll_back
+from credkit.history import Dispute
 from credkit.lifting import finish
 from credkit.messages import MessageKind
 
@@ -69,6 +72,32 @@ class AsyncAdmin:
                 return stored
         raise Busy
 
+    async def settle_dispute(self, credential_id: str, *, restore: bool, actor: str) -> Credential:
+        """Decide a contested undo, and return the credential: as it was before the disputed change if *restore*, else as it is now.
+
+        Either way the dispute ends, and with it the freeze. Where there is none, nothing changes.
+
+        Raises:
+            ConfigurationError: No such credential, or an empty actor.
+            Refused: What would be restored is used by another sign-in by now.
+            Busy: Others kept writing the credential.
+        """
+        shell = self._shell
+        credential = await shell.get(credential_id) if _is_text(credential_id) and _is_text(actor) else None
+        if credential is None:
+            raise ConfigurationError(["settle_dispute needs the id of a credential and an actor, each as text"])
+
+        async def settle(transaction: Transaction) -> Dispute | None:
+            history = await load_history(shell, transaction, credential_id)
+            if history.dispute is not None and not restore:
+                put_history(shell, transaction, replace(history, dispute=None), shell.clock.now())
+            return history.dispute
+
+        dispute = await shell.transact(settle)
+        if dispute is None or not restore:
+            return credential
+        return await roll_back(shell, credential_id, dispute.entry_id, change_id=dispute.change_id, context=Context.none())
+
     async def _marked(self, credential: Credential) -> Credential | None:
         shell, now, change_id, generation = self._shell, self._shell.clock.now(), self._shell.fresh_id(), self._shell.fresh_id()
         return await change_credential(
@@ -116,3 +145,15 @@ class Admin:
             StoreError: The store failed; the password may or may not be marked, and the call can be repeated.
         """
         return finish(self._flow.mark_compromised(credential_id, actor=actor))
+
+    def settle_dispute(self, credential_id: str, *, restore: bool, actor: str) -> Credential:
+        """Decide a contested undo, and return the credential: as it was before the disputed change if *restore*, else as it is now.
+
+        Either way the dispute ends, and with it the freeze. Where there is none, nothing changes.
+
+        Raises:
+            ConfigurationError: No such credential, or an empty actor.
+            Refused: What would be restored is used by another sign-in by now.
+            Busy: Others kept writing the credential.
+        """
+        return finish(self._flow.settle_dispute(credential_id, restore=restore, actor=actor))

@@ -7,9 +7,10 @@ touches the credential store: it compares, commits the count together with the c
 from __future__ import annotations
 
 import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from credkit.budgets import Limit
 from credkit.context import Context
@@ -20,16 +21,22 @@ from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.transaction import Transaction
 from credkit.grants import GrantRecord, grant_secret, proves
 from credkit.identifiers import Identifier
-from credkit.otp import ALPHABET, Challenge, Decision, Issue, Verdict, code_of, judge, normalize_code
+from credkit.otp import ALPHABET, Binding, Challenge, Decision, Issue, Verdict, code_of, judge, normalize_code, reset_secret
 from credkit.outbox import CodeDue
 from credkit.secret import Secret
-from credkit.tickets import Grant, GrantInput, Purpose, Ticket, TicketInput, Token, cookie_name, encode_bytes, ended_cookie, secret_digest
+from credkit.tickets import Asked, EditWindow, Grant, GrantInput, Purpose, Ticket, TicketInput, Token, cookie_name, encode_bytes, ended_cookie, secret_digest
 
-__all__ = ["CHALLENGE", "GRANT", "OUTBOX", "Challenges", "verdict_reasons"]
+__all__ = ["BOUND_AT_ONCE", "CHALLENGE", "GRANT", "OUTBOX", "Challenges", "Within", "same_session", "token_of", "verdict_reasons"]
 
 CHALLENGE: Final = "challenge"
 GRANT: Final = "grant"
 OUTBOX: Final = "outbox"
+
+BOUND_AT_ONCE: Final = frozenset({Purpose.IDENTIFIER, Purpose.UNDO})
+"""Journeys in which it is known whose code it is and where it goes when it is asked for. Elsewhere the courier finds out."""
+
+Within: TypeAlias = Callable[[Transaction, str], Awaitable[None]]
+"""What else has to hold, or is written, by the same commit as a step; it is given the id of the challenge."""
 
 _RETENTION: Final = timedelta(minutes=30)
 """How long an ended challenge is kept, so that its page hears "expired" and not "unknown"."""
@@ -58,8 +65,8 @@ class Challenges:
         """See `tickets.ended_cookie`."""
         return ended_cookie(self.purpose, insecure=self.shell.site.insecure)
 
-    async def begin(self, identifier: IdentifierInput, context: Context) -> Ticket:
-        """Open a challenge for what was typed, whoever that is, and queue its message."""
+    async def begin(self, identifier: IdentifierInput, context: Context, *, binding: Binding | None = None, within: Within | None = None) -> Ticket:
+        """Open a challenge for what was typed, whoever that is, and queue its message. *binding* is given where it is known whose it is."""
         shell, now = self.shell, self.shell.clock.now()
         typed = shell.parse(identifier, context)
         token = Token(shell.fresh_id(), Secret(encode_bytes(shell.entropy.token(32))))
@@ -75,9 +82,12 @@ class Challenges:
             resends=0,
             tries_left=shell.policy.otp.comparisons,
             issue=self._issue(1, now),
+            binding=binding,
         )
 
         async def open_challenge(transaction: Transaction) -> datetime:
+            if within is not None:
+                await within(transaction, challenge.id)
             meters = await load_meters(shell, transaction, self._begin_limits(challenge, context))
             for meter in meters:
                 meter.require_room(now, Reason.TOO_MANY_REQUESTS)
@@ -94,20 +104,22 @@ class Challenges:
 
     async def look(self, ticket: TicketInput, context: Context) -> Ticket:
         """Return the ticket's facts as they are now; count nothing."""
-        token = _token(ticket, Reason.TICKET_INVALID)
+        token = token_of(ticket, Reason.TICKET_INVALID)
 
         async def read(transaction: Transaction) -> Challenge:
             return await self._load(transaction, token, context)
 
         return self._ticket(await self.shell.transact(read), token)
 
-    async def resend(self, ticket: TicketInput, context: Context) -> Ticket:
+    async def resend(self, ticket: TicketInput, context: Context, *, within: Within | None = None) -> Ticket:
         """Queue the message again: the same code in the first half of its life, a new one later (F22)."""
         shell, now = self.shell, self.shell.clock.now()
-        token = _token(ticket, Reason.TICKET_INVALID)
+        token = token_of(ticket, Reason.TICKET_INVALID)
         fresh = self._issue(0, now)
 
         async def send_again(transaction: Transaction) -> tuple[Challenge, datetime]:
+            if within is not None:
+                await within(transaction, token.id)
             challenge = await self._load(transaction, token, context)
             self._require_resend(challenge, now)
             meters = await load_meters(shell, transaction, self._network_limits(context))
@@ -124,16 +136,18 @@ class Challenges:
         await shell.dispatch(due_at)
         return self._ticket(after, token)
 
-    async def verify(self, ticket: TicketInput, code: str, context: Context) -> Grant:
+    async def verify(self, ticket: TicketInput, code: str, context: Context, *, within: Within | None = None) -> Grant:
         """Compare one guess, count it, and only then tell."""
         shell, now = self.shell, self.shell.clock.now()
-        token = _token(ticket, Reason.TICKET_INVALID)
+        token = token_of(ticket, Reason.TICKET_INVALID)
         guess = normalize_code(code)
         if guess is None:
             raise Refused(Reason.CODE_MALFORMED)
         grant_id, nonce = shell.fresh_id(), shell.entropy.token(32)
 
         async def compare(transaction: Transaction) -> tuple[Decision, Challenge, GrantRecord | None]:
+            if within is not None:
+                await within(transaction, token.id)
             challenge = await self._load(transaction, token, context)
             typed, owner = await load_meters(shell, transaction, self._guess_limits(challenge))
             typed.require_room(now, Reason.TOO_MANY_TRIES)
@@ -151,6 +165,35 @@ class Challenges:
         decision, after, grant = await shell.transact(compare)
         if grant is None:
             raise Refused(verdict_reasons[decision.verdict], tries_left=after.tries_left)
+        return self._grant(grant)
+
+    async def redeem(self, link: str, context: Context) -> Grant:
+        """Exchange the token of a reset link for a grant: what it proves nobody can guess, so a wrong one is not counted (RS-15)."""
+        shell, now = self.shell, self.shell.clock.now()
+        token = Token.in_link(link)
+        if token is None:
+            raise Refused(Reason.TICKET_INVALID)
+        grant_id, nonce = shell.fresh_id(), shell.entropy.token(32)
+
+        async def compare(transaction: Transaction) -> tuple[Decision, GrantRecord | None]:
+            key = shell.key(CHALLENGE, token.id)
+            (record,) = await transaction.load(key)
+            challenge = None if record is None else Challenge.from_payload(record.payload)
+            if challenge is None or challenge.purpose is not self.purpose:
+                raise Refused(Reason.TICKET_INVALID)
+            expected = reset_secret(challenge, shell.codes, site=shell.site.id, record_key=key)
+            if not token.proves(expected):
+                raise Refused(Reason.TICKET_INVALID)
+            # Opened on whatever device reads the mail: from here on the journey belongs to the session there.
+            moved = replace(challenge, session_digest=shell.session_digest(context))
+            decision = judge(moved, token.secret.reveal(), expected, now=now, allowed=True, grant_id=grant_id, repeat=shell.policy.otp.repeat)
+            if decision.after is not None:
+                self._put(transaction, decision.after)
+            return decision, await self._grant_for(transaction, decision, decision.after or moved, nonce, now)
+
+        decision, grant = await shell.transact(compare)
+        if grant is None or not same_session(grant.session_digest, shell.session_digest(context)):
+            raise Refused(verdict_reasons.get(decision.verdict, Reason.CODE_USED))
         return self._grant(grant)
 
     async def grant_by_password(self, credential: Credential, identifier: Identifier, context: Context) -> Grant:
@@ -197,7 +240,7 @@ class Challenges:
         grant = None if record is None else GrantRecord.from_payload(record.payload)
         if grant is None or grant.id != token.id or grant.purpose is not self.purpose or not proves(token.secret, grant, shell.codes, site=shell.site.id):
             raise Refused(Reason.GRANT_INVALID)
-        if not _same_session(grant.session_digest, shell.session_digest(context)):
+        if not same_session(grant.session_digest, shell.session_digest(context)):
             raise Refused(Reason.GRANT_INVALID)
         if now >= grant.expires_at:
             raise Refused(Reason.GRANT_EXPIRED)
@@ -209,7 +252,7 @@ class Challenges:
         Raises:
             Refused: It cannot be a grant.
         """
-        return _token(grant, Reason.GRANT_INVALID)
+        return token_of(grant, Reason.GRANT_INVALID)
 
     async def _load(self, transaction: Transaction, token: Token, context: Context) -> Challenge:
         (record,) = await transaction.load(self.shell.key(CHALLENGE, token.id))
@@ -218,7 +261,7 @@ class Challenges:
             raise Refused(Reason.TICKET_INVALID)
         if not hmac.compare_digest(challenge.secret_digest, secret_digest(self.purpose, token.id, token.secret)):
             raise Refused(Reason.TICKET_INVALID)
-        if not _same_session(challenge.session_digest, self.shell.session_digest(context)):
+        if not same_session(challenge.session_digest, self.shell.session_digest(context)):
             raise Refused(Reason.TICKET_INVALID)
         return challenge
 
@@ -375,13 +418,18 @@ class Challenges:
         )
 
 
-def _same_session(begun_in: bytes | None, now_in: bytes | None) -> bool:
+def same_session(begun_in: bytes | None, now_in: bytes | None) -> bool:
     """Return whether a journey may go on here: one begun without a session may anywhere, others only in theirs (F23)."""
     return begun_in is None or hmac.compare_digest(begun_in, now_in or b"")
 
 
-def _token(given: object, reason: Reason) -> Token:
-    token = Token.parse(given.text if isinstance(given, Ticket | Grant) else given)
+def token_of(given: object, reason: Reason) -> Token:
+    """Return the halves of a value's text.
+
+    Raises:
+        Refused: *reason*, as it cannot be one.
+    """
+    token = Token.parse(given.text if isinstance(given, Ticket | Grant | Asked | EditWindow) else given)
     if token is None:
         raise Refused(reason)
     return token
@@ -394,4 +442,5 @@ def _renewed(challenge: Challenge, fresh: Issue, now: datetime, pause: timedelta
     if not issue.over and now < issue.issued_at + (issue.expires_at - issue.issued_at) / 2:
         return again
     # A new code belongs to nobody until the courier has looked again: the credential may have changed meanwhile.
-    return replace(again, issue=replace(fresh, number=issue.number + 1), binding=None)
+    binding = challenge.binding if challenge.purpose in BOUND_AT_ONCE else None
+    return replace(again, issue=replace(fresh, number=issue.number + 1), binding=binding)

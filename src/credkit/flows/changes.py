@@ -7,23 +7,28 @@ the credential it swaps (F1).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 from credkit.context import Context
 from credkit.credential import Credential
+from credkit.edits import Shown
 from credkit.errors import Busy, StoreError
 from credkit.flows.challenges import OUTBOX
-from credkit.flows.courier import FOREVER
 from credkit.flows.shell import Shell
 from credkit.flows.transaction import ATTEMPTS, Transaction
 from credkit.identifiers import Identifier
 from credkit.messages import MessageKind
-from credkit.outbox import Intent
+from credkit.outbox import FOREVER, Intent
 
-__all__ = ["Changed", "Ended", "change_credential", "intent_of"]
+__all__ = ["Changed", "Ended", "Within", "change_credential", "fence", "intent_of", "put_notices"]
+
+Within: TypeAlias = Callable[[Transaction, Credential], Awaitable[None]]
+"""What else has to hold, or is written, by the commit that announces a change. It is asked after the credential has been read: so once a gate has
+been closed and the credential *fenced*, nothing that saw the gate open can land any more (F2)."""
 
 
 class Ended(StrEnum):
@@ -31,6 +36,7 @@ class Ended(StrEnum):
 
     ALL = "all"
     OTHERS = "others"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +50,21 @@ class Changed:
     """Whose sessions and refresh tokens the host has to end."""
 
 
-def intent_of(kind: MessageKind, change_id: str, credential: Credential, *, context: Context, now: datetime, proved: Identifier | None = None) -> Intent:
-    """Return the intent that announces a change to every verified identifier, before or by it (NO-08, RS-13)."""
-    told = credential.told
-    if proved is not None and proved not in told:
-        told = (*told, proved)
+def intent_of(
+    kind: MessageKind,
+    change_id: str,
+    credential: Credential,
+    *,
+    context: Context,
+    now: datetime,
+    proved: Identifier | None = None,
+    also: Sequence[Identifier] = (),
+    shown: tuple[Shown, ...] = (),
+    link_id: str | None = None,
+    without_link: tuple[Identifier, ...] = (),
+) -> Intent:
+    """Return the intent that announces a change to every verified identifier, before or by it, and to *also* (NO-08, RS-13)."""
+    told = tuple(dict.fromkeys([*credential.told, *([] if proved is None else [proved]), *also]))
     return Intent(
         id=change_id,
         at=now,
@@ -59,11 +75,19 @@ def intent_of(kind: MessageKind, change_id: str, credential: Credential, *, cont
         credential_id=credential.id,
         accounts=credential.accounts,
         destinations=told,
+        shown=shown,
+        link_id=link_id,
+        without_link=without_link,
     )
 
 
 async def change_credential(
-    shell: Shell, before: Credential, *, intent: Callable[[Credential], Intent], change: Callable[[Credential], Credential]
+    shell: Shell,
+    before: Credential,
+    *,
+    intent: Callable[[Credential], Intent],
+    change: Callable[[Credential], Credential],
+    within: Within | None = None,
 ) -> Credential | None:
     """Swap *before* for what *change* makes of it, announced; return the credential as stored.
 
@@ -78,7 +102,7 @@ async def change_credential(
     for _ in range(ATTEMPTS):
         announced = intent(current)
         after = change(current)
-        due_at = await _write_intent(shell, announced)
+        due_at = await _write_intent(shell, announced, current, within)
         stored = await _replace(shell, current, after)
         if stored is not None:
             await shell.dispatch(due_at)
@@ -90,11 +114,30 @@ async def change_credential(
     raise Busy
 
 
-async def _write_intent(shell: Shell, intent: Intent) -> datetime:
+async def fence(shell: Shell, credential_id: str) -> None:
+    """Let no change land that was begun before: closing whatever gates changes is over only after this (F2).
+
+    A swap that is lost does as well: whoever won it wrote a new version after the gate was closed, or had read the gate before and is through.
+    """
+    credential = await shell.get(credential_id)
+    if credential is not None:
+        await shell.replace(credential, credential)
+
+
+def put_notices(shell: Shell, transaction: Transaction, announced: Intent, due_at: datetime) -> None:
+    """Queue the notices of something that happens by this very commit, so that there is no change in another store to wait for."""
+    for notice in announced.notices():
+        key = shell.key(OUTBOX, notice.id)
+        transaction.put(key=key, kind=shell.kind(OUTBOX), payload=notice.to_payload(), expires_at=announced.at + FOREVER, due_at=due_at)
+
+
+async def _write_intent(shell: Shell, intent: Intent, current: Credential, within: Within | None) -> datetime:
     """Write the intent under a new version, so that a courier about to forget it sees that the change is tried again."""
     due_at = shell.delivery_start(shell.clock.now())
 
     async def write(transaction: Transaction) -> None:
+        if within is not None:
+            await within(transaction, current)
         key = shell.key(OUTBOX, intent.id)
         await transaction.load(key)
         transaction.put(key=key, kind=shell.kind(OUTBOX), payload=intent.to_payload(), expires_at=intent.at + FOREVER, due_at=due_at)

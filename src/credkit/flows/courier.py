@@ -14,32 +14,42 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final, TypeAlias, TypeVar
 
+from credkit.approvals import Approval, State, link_secret
 from credkit.budgets import Limit
+from credkit.context import Context
 from credkit.credential import Credential
-from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, UnknownKey
-from credkit.flows.challenges import CHALLENGE, OUTBOX
+from credkit.edits import told
+from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, Refused, UnknownKey
+from credkit.flows.approvals import APPROVAL
+from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX
+from credkit.flows.histories import load_history, put_history
 from credkit.flows.metering import load_meters
 from credkit.flows.shell import Shell, Subject
 from credkit.flows.transaction import Transaction, guarded
+from credkit.flows.undoing import roll_back
+from credkit.history import Dispute, contest_secret, undo_secret
 from credkit.lifting import awaited, finish
 from credkit.messages import Message, MessageKind
-from credkit.otp import Binding, Challenge, code_of
-from credkit.outbox import CodeDue, Intent, NoticeDue, read_outbox_item
+from credkit.otp import Binding, Challenge, code_of, reset_secret
+from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, read_outbox_item
 from credkit.payloads import UnreadableRecord
 from credkit.ports import Record
-from credkit.tickets import Purpose
+from credkit.secret import Secret
+from credkit.tickets import Purpose, Token
 
-__all__ = ["FOREVER", "AsyncCourier", "Courier", "Delivered"]
-
-FOREVER: Final = timedelta(days=365 * 100)
-"""Intents and notices end by delivery, not by age."""
+__all__ = ["AsyncCourier", "Courier", "Delivered"]
 
 _UNREADABLE: Final = timedelta(minutes=5)
 """When to look again at an item that this release or key ring cannot read: a deployment may be under way."""
 
-_Item = TypeVar("_Item", CodeDue, NoticeDue, Intent)
+_Item = TypeVar("_Item", CodeDue, ApprovalDue, DisputeDue, NoticeDue, Intent)
 
-_CODE_KINDS: Final = {Purpose.SIGN_UP: MessageKind.SIGN_UP_CODE, Purpose.PASSWORD_RESET: MessageKind.RESET_CODE}
+_CODE_KINDS: Final = {
+    Purpose.SIGN_UP: MessageKind.SIGN_UP_CODE,
+    Purpose.PASSWORD_RESET: MessageKind.RESET_CODE,
+    Purpose.IDENTIFIER: MessageKind.IDENTIFIER_CODE,
+    Purpose.UNDO: MessageKind.UNDO_CODE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +71,7 @@ class _Outcome(Enum):
     FAILED = "failed"
     KEPT = "kept"
     DROPPED = "dropped"
+    SETTLED = "settled"
     TAKEN = "taken"  # by another courier
 
 
@@ -77,10 +88,18 @@ class _Parcel:
     """A leased message, ready to hand over."""
 
     message: Message
-    item: CodeDue | NoticeDue
+    item: CodeDue | ApprovalDue | NoticeDue
 
 
-_Step: TypeAlias = _Parcel | _Outcome | _Unsettled
+@dataclass(frozen=True, slots=True)
+class _Uncontested:
+    """A leased dispute that nobody has objected to in time."""
+
+    item: DisputeDue
+    dispute: Dispute
+
+
+_Step: TypeAlias = _Parcel | _Outcome | _Unsettled | _Uncontested
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +139,8 @@ class AsyncCourier:
         step = await self._shell.transact(lambda transaction: self._take(transaction, key))
         if isinstance(step, _Unsettled):
             return await self._settle(step, key)
+        if isinstance(step, _Uncontested):
+            return [await self._resolve(step, key)]
         return [step if isinstance(step, _Outcome) else await self._hand_over(step, key)]
 
     async def _hand_over(self, parcel: _Parcel, key: str) -> _Outcome:
@@ -131,7 +152,7 @@ class AsyncCourier:
             return await self._after_failure(key, parcel.item, give_up=failure.permanent)
         except Exception:  # noqa: BLE001  # a host's notifier may raise anything; none of it may stop the other messages
             return await self._after_failure(key, parcel.item, give_up=False)
-        await self._shell.transact(lambda transaction: self._remove(transaction, key))
+        await self._shell.transact(lambda transaction: self._accepted(transaction, parcel.item, key))
         return _Outcome.SENT
 
     async def _take(self, transaction: Transaction, key: str) -> _Step:
@@ -142,15 +163,21 @@ class AsyncCourier:
             return _Outcome.TAKEN
         try:
             item = read_outbox_item(record.payload)
-            if isinstance(item, CodeDue):
-                return await self._take_code(transaction, record, item, now)
+            match item:
+                case CodeDue():
+                    return await self._take_code(transaction, record, item, now)
+                case ApprovalDue():
+                    return await self._take_approval(transaction, record, item, now)
+                case DisputeDue():
+                    return await self._take_dispute(transaction, record, item, now)
+                case NoticeDue():
+                    return await self._take_notice(transaction, record, item, now)
+                case Intent():
+                    self._lease(transaction, record, item, now)
+                    return _Unsettled(item, transaction.version)
         except (UnreadableRecord, UnknownKey):
             transaction.postpone(record, due_at=now + _UNREADABLE)
             return _Outcome.KEPT
-        if isinstance(item, NoticeDue):
-            return self._take_notice(transaction, record, item, now)
-        self._lease(transaction, record, item, now)
-        return _Unsettled(item, transaction.version)
 
     async def _take_code(self, transaction: Transaction, record: Record, item: CodeDue, now: datetime) -> _Step:
         shell = self._shell
@@ -159,15 +186,15 @@ class AsyncCourier:
         if challenge is None or stored is None or not _still_wanted(challenge, item, now):
             transaction.delete(record.key)
             return _Outcome.DROPPED
-        credential = await shell.find(challenge.identifier)
+        credential = await self._credential_of(challenge)
         if challenge.purpose is Purpose.SIGN_UP and credential is not None:
             return await self._take_sign_up_of_known(transaction, record, item, challenge, credential)
-        binding = _binding(challenge, credential)
+        binding = await self._binding(transaction, challenge, credential, now)
         if binding is None or (challenge.binding is not None and challenge.binding != binding):
             transaction.delete(record.key)
             return _Outcome.DROPPED
         bound = replace(challenge, binding=binding)
-        code = code_of(bound, shell.codes, site=shell.site.id, record_key=stored.key)
+        code, link = self._proof_of(bound, stored.key)
         if item.attempts == 0 and not await self._may_send(transaction, binding, now):
             transaction.delete(record.key)
             return _Outcome.DROPPED
@@ -175,7 +202,7 @@ class AsyncCourier:
         leased = self._lease(transaction, record, item, now)
         message = Message(
             id=item.id,
-            kind=_CODE_KINDS[challenge.purpose],
+            kind=_CODE_KINDS[challenge.purpose] if link is None else MessageKind.RESET_LINK,
             to=binding.destination,
             site=shell.site,
             at=item.at,
@@ -187,8 +214,87 @@ class AsyncCourier:
             device=item.device,
             place=item.place,
             code=code,
+            link=link,
         )
         return _Parcel(message, leased)
+
+    async def _credential_of(self, challenge: Challenge) -> Credential | None:
+        """Return whose a code would be: of the one who asked in a signed-in session, or of whoever signs in with what was typed."""
+        if challenge.purpose in BOUND_AT_ONCE and challenge.binding is not None and challenge.binding.credential_id is not None:
+            return await self._shell.get(challenge.binding.credential_id)
+        return await self._shell.find(challenge.identifier)
+
+    async def _binding(self, transaction: Transaction, challenge: Challenge, credential: Credential | None, now: datetime) -> Binding | None:
+        """Return whom a code concerns and where it goes, or `None` if nobody may have it."""
+        if challenge.purpose is Purpose.SIGN_UP:
+            return Binding(destination=challenge.identifier)
+        if credential is None or credential.disabled:
+            return None
+        if challenge.purpose in BOUND_AT_ONCE:
+            return challenge.binding
+        history = await load_history(self._shell, transaction, credential.id)
+        destination = history.destination(credential, challenge.identifier, now, self._shell.policy.approvals.cooling_off)
+        return None if destination is None else Binding(destination=destination, credential_id=credential.id, generation=credential.generation)
+
+    def _proof_of(self, challenge: Challenge, record_key: str) -> tuple[Secret | None, Secret | None]:
+        """Return the code to send, or the link, whichever the policy says (RS-15)."""
+        shell = self._shell
+        if challenge.purpose is Purpose.PASSWORD_RESET and shell.policy.reset_by == "link":
+            token = Token(challenge.id, reset_secret(challenge, shell.codes, site=shell.site.id, record_key=record_key))
+            return None, Secret(shell.site.link(shell.site.paths.reset, token.text))
+        return code_of(challenge, shell.codes, site=shell.site.id, record_key=record_key), None
+
+    async def _take_approval(self, transaction: Transaction, record: Record, item: ApprovalDue, now: datetime) -> _Step:
+        """Ask the owner, if it is still asked: the link's token is made here, and lies nowhere."""
+        shell, key = self._shell, self._shell.key(APPROVAL, item.approval_id)
+        (stored,) = await transaction.load(key)
+        approval = None if stored is None else Approval.from_payload(stored.payload, shell.codes, site=shell.site.id, record_key=key)
+        if approval is None or approval.state_at(now) is not State.PENDING:
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        token = Token(approval.id, link_secret(approval, shell.codes, site=shell.site.id))
+        message = Message(
+            id=item.id,
+            kind=MessageKind.SETTINGS_REQUEST,
+            to=approval.destination,
+            site=shell.site,
+            at=item.at,
+            expires_at=approval.ends_at,
+            credential_id=approval.credential_id,
+            accounts=approval.accounts,
+            locale=item.locale,
+            label=approval.label,
+            device=item.device,
+            place=item.place,
+            link=Secret(shell.site.link(shell.site.paths.approve, token.text)),
+            shown=tuple(told(edit, masked=False) for edit in approval.edits or ()),
+        )
+        return _Parcel(message, self._lease(transaction, record, item, now))
+
+    async def _take_dispute(self, transaction: Transaction, record: Record, item: DisputeDue, now: datetime) -> _Step:
+        history = await load_history(self._shell, transaction, item.credential_id)
+        dispute = history.dispute
+        if dispute is None or dispute.id != item.dispute_id or dispute.contested:
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        return _Uncontested(self._lease(transaction, record, item, now), dispute)
+
+    async def _resolve(self, uncontested: _Uncontested, key: str) -> _Outcome:
+        """Carry out an undo that nobody objected to. What cannot be carried out is left to the host, as if somebody had."""
+        shell, dispute = self._shell, uncontested.dispute
+        try:
+            await roll_back(shell, uncontested.item.credential_id, dispute.entry_id, change_id=dispute.change_id, context=Context.none())
+        except Busy:
+            raise
+        except Refused:
+            await shell.transact(lambda transaction: self._contested(transaction, uncontested.item))
+        await shell.transact(lambda transaction: self._remove(transaction, key))
+        return _Outcome.SETTLED
+
+    async def _contested(self, transaction: Transaction, item: DisputeDue) -> None:
+        history = await load_history(self._shell, transaction, item.credential_id)
+        if history.dispute is not None and history.dispute.id == item.dispute_id:
+            put_history(self._shell, transaction, replace(history, dispute=replace(history.dispute, contested=True)), self._shell.clock.now())
 
     async def _take_sign_up_of_known(self, transaction: Transaction, record: Record, item: CodeDue, challenge: Challenge, credential: Credential) -> _Step:
         """Somebody signs up with an identifier that is in use: its owner is told, at the stored address (SI-08)."""
@@ -213,9 +319,10 @@ class AsyncCourier:
             accounts=credential.accounts,
         )
         # From here on it is a notice, which ends by delivery and not with the code it stands for.
-        return self._take_notice(transaction, replace(record, expires_at=now + FOREVER), notice, now)
+        return await self._take_notice(transaction, replace(record, expires_at=now + FOREVER), notice, now)
 
-    def _take_notice(self, transaction: Transaction, record: Record, item: NoticeDue, now: datetime) -> _Step:
+    async def _take_notice(self, transaction: Transaction, record: Record, item: NoticeDue, now: datetime) -> _Step:
+        link, ends_at = await self._link_of(transaction, item)
         leased = self._lease(transaction, record, item, now)
         message = Message(
             id=item.id,
@@ -223,13 +330,33 @@ class AsyncCourier:
             to=item.to,
             site=self._shell.site,
             at=item.at,
+            expires_at=ends_at,
             credential_id=item.credential_id,
             accounts=item.accounts,
             locale=item.locale,
             device=item.device,
             place=item.place,
+            link=link,
+            shown=item.shown,
         )
         return _Parcel(message, leased)
+
+    async def _link_of(self, transaction: Transaction, item: NoticeDue) -> tuple[Secret | None, datetime | None]:
+        """Return the link that undoes what the notice tells of, or that contests an undo, and until when the latter may be.
+
+        Where that is over, the notice goes without.
+        """
+        if item.link_id is None:
+            return None, None
+        shell, history = self._shell, await load_history(self._shell, transaction, item.credential_id)
+        entry, dispute = history.entry(item.link_id), history.dispute
+        if entry is not None:
+            secret, ends_at = undo_secret(entry, item.credential_id, shell.codes, site=shell.site.id), None
+        elif dispute is not None and dispute.id == item.link_id:
+            secret, ends_at = contest_secret(dispute, item.credential_id, shell.codes, site=shell.site.id), dispute.resolves_at
+        else:
+            return None, None
+        return Secret(shell.site.link(shell.site.paths.undo, Token(item.link_id, secret).text)), ends_at
 
     async def _may_send(self, transaction: Transaction, binding: Binding, now: datetime) -> bool:
         """Charge the budgets of the destination and the credential, or say that one of them is used up. Nobody sees which."""
@@ -297,7 +424,16 @@ class AsyncCourier:
 
         await self._shell.transact(put_off)
 
-    async def _after_failure(self, key: str, item: CodeDue | NoticeDue, *, give_up: bool) -> _Outcome:
+    async def _accepted(self, transaction: Transaction, item: CodeDue | ApprovalDue | NoticeDue, key: str) -> None:
+        """Take a delivered message out of the outbox; from the first delivery of an undo link its time runs (F25)."""
+        await self._remove(transaction, key)
+        if isinstance(item, NoticeDue) and item.link_id is not None:
+            now, history = self._shell.clock.now(), await load_history(self._shell, transaction, item.credential_id)
+            after = history.delivered(item.link_id, now)
+            if after != history:
+                put_history(self._shell, transaction, after, now)
+
+    async def _after_failure(self, key: str, item: CodeDue | ApprovalDue | NoticeDue, *, give_up: bool) -> _Outcome:
         if give_up:
             await self._shell.transact(lambda transaction: self._remove(transaction, key))
         else:
@@ -322,16 +458,6 @@ def _still_wanted(challenge: Challenge, item: CodeDue, now: datetime) -> bool:
     """Return whether the code is the newest of its ticket and can still be used (F22)."""
     live = not challenge.issue.over and now < challenge.issue.expires_at
     return live and item.number == challenge.issue.number and challenge.tries_left > 0 and challenge.verified_at is None
-
-
-def _binding(challenge: Challenge, credential: Credential | None) -> Binding | None:
-    """Return whom a code concerns and where it goes, or `None` if nobody may have it."""
-    if challenge.purpose is Purpose.SIGN_UP:
-        return Binding(destination=challenge.identifier)
-    destination = None if credential is None else credential.destination(challenge.identifier)
-    if credential is None or destination is None:
-        return None
-    return Binding(destination=destination, credential_id=credential.id, generation=credential.generation)
 
 
 class Courier:

@@ -13,6 +13,7 @@ from credkit.context import Context, Session, checked
 from credkit.credential import Credential
 from credkit.errors import CredkitError, Finding, FindingKind, InvalidIdentifier, PasswordRefused, Reason, Refused
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
+from credkit.flows.histories import require_unfrozen
 from credkit.flows.metering import Charge, load_meters, refund
 from credkit.flows.passwords import as_typed, compare_password, judge_password, site_words, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell, Subject
@@ -40,7 +41,7 @@ class AsyncPasswordChange:
         The acting session takes over `session_epoch` of the result.
 
         Raises:
-            Refused: SESSION_ENDED, CURRENT_PASSWORD_WRONG, or TOO_MANY_TRIES with `retry_after`.
+            Refused: SESSION_ENDED, CURRENT_PASSWORD_WRONG, TOO_MANY_TRIES with `retry_after`, or CHANGES_FROZEN.
             PasswordRefused: The new password breaks a rule; all findings at once.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
@@ -48,6 +49,7 @@ class AsyncPasswordChange:
         place = shell.hashing.reserve()
         try:
             credential = await self._who(who)
+            await require_unfrozen(shell, credential.id, shell.clock.now())
             try:
                 presented = normalize_password(current)
             except PasswordRefused:
@@ -139,7 +141,7 @@ class PasswordChange:
         The acting session takes over `session_epoch` of the result.
 
         Raises:
-            Refused: SESSION_ENDED, CURRENT_PASSWORD_WRONG, or TOO_MANY_TRIES with `retry_after`.
+            Refused: SESSION_ENDED, CURRENT_PASSWORD_WRONG, TOO_MANY_TRIES with `retry_after`, or CHANGES_FROZEN.
             PasswordRefused: The new password breaks a rule; all findings at once.
             Busy: Too many passwords are being hashed; nothing was counted.
         """

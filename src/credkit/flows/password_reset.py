@@ -14,6 +14,7 @@ from credkit.credential import Credential
 from credkit.errors import Finding, FindingKind, PasswordRefused, Reason, Refused
 from credkit.flows.challenges import Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
+from credkit.flows.histories import require_unfrozen
 from credkit.flows.metering import forget_uses
 from credkit.flows.passwords import as_typed, is_password_of, judge_password, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell, Subject
@@ -80,6 +81,14 @@ class AsyncPasswordReset:
         """
         return await self._challenges.verify(ticket, code, context)
 
+    async def redeem(self, token: str, *, context: Context) -> Grant:
+        """Return a grant for the token of a reset link, or for the whole link; for the POST of the page behind it, never for its GET.
+
+        Raises:
+            Refused: TICKET_INVALID; expired or used.
+        """
+        return await self._challenges.redeem(token, context)
+
     async def complete(self, grant: GrantInput, new_password: PasswordInput, *, context: Context) -> Changed:
         """Set the new password; end all sessions; tell every verified identifier; forget the wrong passwords of before.
 
@@ -87,7 +96,7 @@ class AsyncPasswordReset:
 
         Raises:
             PasswordRefused: The password breaks a rule; the grant stays good for another (RS-09).
-            Refused: Not a grant, expired, used, or too many passwords proposed with it.
+            Refused: Not a grant, expired, used, too many passwords proposed with it, or CHANGES_FROZEN while an undo is in dispute.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
         shell, now = self._shell, self._shell.clock.now()
@@ -96,6 +105,7 @@ class AsyncPasswordReset:
         try:
             spent = await shell.transact(lambda transaction: self._challenges.spend(transaction, token, context, now))
             credential = await self._credential(spent)
+            await require_unfrozen(shell, credential.id, now)
             changed = await self._set(place, spent, credential, new_password, context)
         finally:
             place.release()
@@ -212,6 +222,14 @@ class PasswordReset:
         """
         return finish(self._flow.verify(ticket, code, context=context))
 
+    def redeem(self, token: str, *, context: Context) -> Grant:
+        """Return a grant for the token of a reset link, or for the whole link; for the POST of the page behind it, never for its GET.
+
+        Raises:
+            Refused: TICKET_INVALID; expired or used.
+        """
+        return finish(self._flow.redeem(token, context=context))
+
     def complete(self, grant: GrantInput, new_password: PasswordInput, *, context: Context) -> Changed:
         """Set the new password; end all sessions; tell every verified identifier; forget the wrong passwords of before.
 
@@ -219,7 +237,7 @@ class PasswordReset:
 
         Raises:
             PasswordRefused: The password breaks a rule; the grant stays good for another (RS-09).
-            Refused: Not a grant, expired, used, or too many passwords proposed with it.
+            Refused: Not a grant, expired, used, too many passwords proposed with it, or CHANGES_FROZEN while an undo is in dispute.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
         return finish(self._flow.complete(grant, new_password, context=context))

@@ -59,6 +59,11 @@ class Subject:
         return cls("credential", credential_id, personal=False)
 
     @classmethod
+    def session(cls, digest: bytes | None, credential_id: str) -> Subject:
+        """Count one session of a credential, by its digest; sessions that the host gives no key count as one."""
+        return cls("session", f"{credential_id}/{encode_bytes(digest or b'')}", personal=False)
+
+    @classmethod
     def identifier(cls, identifier: Identifier, what: str = "identifier") -> Subject:
         """Count an identifier, in the role *what*."""
         return cls(f"{what}:{identifier.kind}", identifier.canonical, personal=True)
@@ -132,6 +137,10 @@ class Shell:
         """Return the name of one record."""
         return f"{self.site.id}/{kind}/{record_id}"
 
+    def credential_key(self, kind: str, credential_id: str) -> str:
+        """Return the name of the one record of a kind that a credential has."""
+        return self.key(kind, self._digests(Subject.credential(credential_id))[0])
+
     def budget_keys(self, limit: str, subject: Subject) -> tuple[str, ...]:
         """Return the names of a budget's records: the first is written, the counts of all are summed."""
         return tuple(self.key("budget", f"{limit}/{digest}") for digest in self._digests(subject))
@@ -148,7 +157,10 @@ class Shell:
         Raises:
             ConfigurationError: *context* is none.
         """
-        session_key = checked(context).session_key
+        return self.digest_of_session(checked(context).session_key)
+
+    def digest_of_session(self, session_key: str | None) -> bytes | None:
+        """Return what is stored of a session key."""
         return None if session_key is None else hashlib.sha256(frame("session", self.site.id, session_key)).digest()
 
     def fresh_id(self) -> str:

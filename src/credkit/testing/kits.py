@@ -13,7 +13,7 @@ from credkit.passwords import HashingProfile, PasswordHasher
 from credkit.policy import Policy
 from credkit.ports import AsyncCredentialStore, AsyncRecordStore, CredentialStore, RecordStore
 from credkit.secret import PasswordInput
-from credkit.site import Site
+from credkit.site import Paths, Site
 from credkit.stores.memory import AsyncMemoryStores, MemoryStores
 from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, NoPause
 
@@ -28,8 +28,9 @@ def cheap_hasher(pepper: KeyRing | None = None) -> PasswordHasher:
 
 
 def site_for_tests(site_id: str = "main") -> Site:
-    """Return a site for tests."""
-    return Site(name="Example", url="https://example.com", support="help@example.com", default_region="US", id=site_id)
+    """Return a site for tests, with a page for every link."""
+    paths = Paths(approve="/security/approve", undo="/security/undo", reset="/reset/link")
+    return Site(name="Example", url="https://example.com", support="help@example.com", default_region="US", paths=paths, id=site_id)
 
 
 def keys_for_tests() -> KeyRing:

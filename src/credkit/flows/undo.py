@@ -1,0 +1,430 @@
+"""Undo: the link in the notice of a change gives back what was before it, once its holder proves to be the owner; otherwise it opens a dispute.
+
+Undo is not a back door. The link alone restores nothing, because an owner may have left that mailbox for good reason (F24). A code to an
+identifier that no change has touched, or the password of before, does it at once. Without either, everything is held still for a
+day, everybody concerned is told and may object, and only silence restores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from credkit.context import Context, checked
+from credkit.credential import Credential
+from credkit.edits import Shown
+from credkit.errors import Busy, PasswordRefused, Reason, Refused
+from credkit.flows.approvals import typed_in_full
+from credkit.flows.challenges import OUTBOX, Challenges
+from credkit.flows.changes import Changed, Ended, change_credential, intent_of, put_notices
+from credkit.flows.histories import UNDO, load_history, put_history
+from credkit.flows.metering import Charge, load_meters, refund
+from credkit.flows.passwords import as_typed, compare_password
+from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.transaction import ATTEMPTS, Transaction
+from credkit.flows.undoing import roll_back
+from credkit.history import Dispute, Entry, History, contest_secret, hash_before, undo_secret
+from credkit.lifting import finish
+from credkit.messages import MessageKind
+from credkit.otp import Binding
+from credkit.outbox import FOREVER, DisputeDue
+from credkit.passwords import normalize_password
+from credkit.payloads import from_payload, to_payload
+from credkit.secret import PasswordInput
+from credkit.tickets import Grant, GrantInput, Purpose, Ticket, TicketInput, Token
+
+__all__ = ["AsyncUndo", "Undo", "UndoReview"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoReview:
+    """What a link from a notice is about, for the page behind it."""
+
+    contest: bool
+    """Whether the link objects to an undo, and does not ask for one."""
+    changes: tuple[Shown, ...]
+    """What would be undone: that change, and all later ones."""
+    at: datetime
+    """When the first of them was made."""
+    expires_at: datetime
+    """When the link ends, or the dispute."""
+    channels: tuple[str, ...]
+    """Where a code that proves the owner may go, masked; choose by place in this list."""
+    by_password: bool
+    """Whether the password of before the change is still known, and proves the owner as well."""
+    disputed: bool
+    """Whether an undo waits for objections, or for the host's decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What an undo link's token stands for."""
+
+    history: History
+    entry: Entry
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncUndo:
+    """Let the owner of a sign-in take back changes of it."""
+
+    _shell: Shell
+
+    @property
+    def _challenges(self) -> Challenges:
+        return Challenges(self._shell, Purpose.UNDO)
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie that `cookie()` of this journey's tickets and grants describes, for reading it."""
+        return self._challenges.cookie_name
+
+    def ended_cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``set_cookie`` that take that cookie away, once the journey is over."""
+        return self._challenges.ended_cookie()
+
+    async def review(self, token: str) -> UndoReview:
+        """Return what the link is about. It changes nothing, however often it is called.
+
+        Raises:
+            Refused: UNDO_INVALID.
+        """
+        shell, link = self._shell, _token_in(token)
+        history = await self._history(link)
+        dispute = history.dispute
+        if dispute is not None and dispute.id == link.id and link.proves(contest_secret(dispute, history.credential_id, shell.codes, site=shell.site.id)):
+            return _review_of_dispute(history, dispute)
+        found = await self._find(link)
+        later = found.history.entries[found.history.entries.index(found.entry) :]
+        return UndoReview(
+            contest=False,
+            changes=tuple(line for entry in later for line in entry.shown),
+            at=found.entry.at,
+            expires_at=found.entry.ends_at(shell.policy.undo),
+            channels=tuple(identifier.masked for identifier in found.history.common(found.entry, found.credential)),
+            by_password=hash_before(found.entry, found.credential) is not None,
+            disputed=dispute is not None,
+        )
+
+    async def begin(self, token: str, *, context: Context, channel: int = 0) -> Ticket:
+        """Send a code to an identifier that none of the changes touched: *channel* is its place in `UndoReview.channels`.
+
+        Raises:
+            Refused: UNDO_INVALID, UNDO_PROOF_REQUIRED where there is no such identifier, or too many requests.
+        """
+        found = await self._find(_token_in(token))
+        channels = found.history.common(found.entry, found.credential)
+        if not 0 <= channel < len(channels):
+            raise Refused(Reason.UNDO_PROOF_REQUIRED)
+        binding = Binding(destination=channels[channel], credential_id=found.credential.id)
+        return await self._challenges.begin(channels[channel], context, binding=binding)
+
+    async def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
+        """Send the code again: the same one in the first half of its life, then a new one.
+
+        Raises:
+            Refused: Not a ticket, too soon (`retry_after`), or no more sends on this ticket.
+        """
+        return await self._challenges.resend(ticket, context)
+
+    async def verify(self, ticket: TicketInput, code: str, *, context: Context) -> Grant:
+        """Return a grant for the right code. A repeated right code gives the same grant for 30 seconds.
+
+        Raises:
+            Refused: Wrong (`tries_left`), expired, used, malformed (not counted), or too many tries.
+        """
+        return await self._challenges.verify(ticket, code, context)
+
+    async def complete(self, token: str, *, context: Context, grant: GrantInput | None = None, password: PasswordInput | None = None) -> Changed:
+        """Undo that change and all later ones, on the strength of a *grant* or of the *password* of before; end all sessions; tell everybody.
+
+        Codes go only to what the changes did not touch for a day. If the password was changed meanwhile and the one of before is gone,
+        nobody's works any more, and the owner sets one by a reset.
+
+        Raises:
+            Refused: UNDO_INVALID, UNDO_PROOF_REQUIRED, CURRENT_PASSWORD_WRONG, TOO_MANY_TRIES, or another sign-in has an identifier by now.
+            Busy: Too many passwords are being hashed, or others kept writing the credential.
+        """
+        shell, context = self._shell, checked(context)
+        found = await self._find(_token_in(token))
+        if grant is not None:
+            await self._prove_by_code(found, grant, context)
+        elif password is not None:
+            await self._prove_by_password(found, password)
+        else:
+            raise Refused(Reason.UNDO_PROOF_REQUIRED)
+        stored = await roll_back(shell, found.credential.id, found.entry.id, change_id=shell.fresh_id(), context=context)
+        return Changed(credential=stored, session_epoch=stored.session_epoch, ended=Ended.ALL)
+
+    async def dispute(self, token: str, typed: IdentifierInput, *, context: Context) -> UndoReview:
+        """Ask for the undo without a proof: sessions end, nothing can be changed or reset, and everybody concerned may object for a day.
+
+        *typed* is one of the addresses or numbers concerned, in full. A second time changes nothing.
+
+        Raises:
+            InvalidIdentifier: *typed* is not an email address or phone number.
+            Refused: UNDO_INVALID, CONFIRMATION_WRONG.
+            Busy: Others kept writing the credential.
+        """
+        shell, context, link = self._shell, checked(context), _token_in(token)
+        confirmed = shell.parse(typed, context)
+        found = await self._find(link)
+        typed_in_full(confirmed, found.history.concerned(found.entry, found.credential))
+        if found.history.dispute is None:
+            await self._open_dispute(found, context)
+        return await self.review(token)
+
+    async def contest(self, token: str, typed: IdentifierInput, *, context: Context) -> None:
+        """Object to a disputed undo: from then on the host decides, by `kit.admin.settle_dispute`.
+
+        *typed* is one of the addresses or numbers concerned, in full. A second time changes nothing.
+
+        Raises:
+            InvalidIdentifier: *typed* is not an email address or phone number.
+            Refused: UNDO_INVALID where there is nothing to object to any more, CONFIRMATION_WRONG.
+        """
+        shell, now, context, link = self._shell, self._shell.clock.now(), checked(context), _token_in(token)
+        confirmed = shell.parse(typed, context)
+        credential = await shell.get((await self._history(link)).credential_id)
+
+        async def object_to(transaction: Transaction) -> None:
+            history = await load_history(shell, transaction, "" if credential is None else credential.id)
+            dispute, entry = history.dispute, None if history.dispute is None else history.entry(history.dispute.entry_id)
+            if (
+                credential is None
+                or dispute is None
+                or entry is None
+                or not link.proves(contest_secret(dispute, credential.id, shell.codes, site=shell.site.id))
+            ):
+                raise Refused(Reason.UNDO_INVALID)
+            concerned = history.concerned(entry, credential)
+            typed_in_full(confirmed, concerned)
+            if not dispute.contested:
+                put_history(shell, transaction, replace(history, dispute=replace(dispute, contested=True)), now)
+                announced = intent_of(
+                    MessageKind.UNDO_CONTESTED, f"{dispute.id}.contested", credential, context=context, now=now, also=concerned, shown=entry.shown
+                )
+                put_notices(shell, transaction, announced, now)
+
+        await shell.transact(object_to)
+        await shell.dispatch(now)
+
+    async def _open_dispute(self, found: _Found, context: Context) -> None:
+        """End the sessions and freeze, told by the commit that freezes. The swap that ends the sessions ends all older proofs, too."""
+        shell, now = self._shell, self._shell.clock.now()
+        dispute = Dispute(
+            id=shell.fresh_id(),
+            entry_id=found.entry.id,
+            change_id=shell.fresh_id(),
+            opened_at=now,
+            resolves_at=now + shell.policy.undo.dispute,
+            key_id=shell.codes.current,
+            nonce=shell.entropy.token(16),
+        )
+        change_id, generation = f"{dispute.change_id}.frozen", shell.fresh_id()
+        concerned = found.history.concerned(found.entry, found.credential)
+
+        async def within(transaction: Transaction, current: Credential) -> None:
+            history = await load_history(shell, transaction, current.id)
+            if history.entry(found.entry.id) is None:
+                raise Refused(Reason.UNDO_INVALID)
+            if history.dispute is None:
+                put_history(shell, transaction, replace(history, dispute=dispute), now)
+                self._queue_resolution(transaction, dispute, current, now)
+
+        for _ in range(ATTEMPTS):
+            credential = await shell.get(found.credential.id)
+            if credential is None or credential.has_mark(change_id):
+                return
+            stored = await change_credential(
+                shell,
+                credential,
+                intent=lambda current: intent_of(
+                    MessageKind.UNDO_DISPUTED, change_id, current, context=context, now=now, also=concerned, shown=found.entry.shown, link_id=dispute.id
+                ),
+                change=lambda current: current.with_sessions_ended(change_id=change_id, generation=generation, now=now),
+                within=within,
+            )
+            if stored is not None:
+                return
+        raise Busy
+
+    def _queue_resolution(self, transaction: Transaction, dispute: Dispute, credential: Credential, now: datetime) -> None:
+        shell = self._shell
+        item = DisputeDue(id=f"{dispute.id}.due", at=now, credential_id=credential.id, dispute_id=dispute.id)
+        transaction.put(
+            key=shell.key(OUTBOX, item.id), kind=shell.kind(OUTBOX), payload=item.to_payload(), expires_at=now + FOREVER, due_at=dispute.resolves_at
+        )
+        payload = to_payload({"credential_id": credential.id}, {})
+        transaction.put(key=shell.key(UNDO, dispute.id), kind=shell.kind(UNDO), payload=payload, expires_at=now + FOREVER)
+
+    async def _prove_by_code(self, found: _Found, grant: GrantInput, context: Context) -> None:
+        """Go on only with a code that came back from an identifier of this credential that none of the changes touched."""
+        shell, now = self._shell, self._shell.clock.now()
+        token = self._challenges.token_of_grant(grant)
+        proved = await shell.transact(lambda transaction: self._challenges.spend(transaction, token, context, now))
+        if proved.credential_id != found.credential.id or proved.identifier not in found.history.common(found.entry, found.credential):
+            raise Refused(Reason.UNDO_PROOF_REQUIRED)
+
+    async def _prove_by_password(self, found: _Found, password: PasswordInput) -> None:
+        """Go on only with the password that was in force before the change; each try is counted first."""
+        shell, now = self._shell, self._shell.clock.now()
+        try:
+            presented = normalize_password(password)
+        except PasswordRefused:
+            raise Refused(Reason.CURRENT_PASSWORD_WRONG) from None
+        place = shell.hashing.reserve()
+        try:
+            charges = await self._charge(found.credential, now)
+            before = hash_before(found.entry, found.credential)
+            if not (await compare_password(shell, place, before, presented, charges, typed=as_typed(password, presented))).matches:
+                raise Refused(Reason.CURRENT_PASSWORD_WRONG)
+            await refund(shell, charges)
+        finally:
+            place.release()
+
+    async def _charge(self, credential: Credential, now: datetime) -> tuple[Charge, ...]:
+        shell = self._shell
+
+        async def charge(transaction: Transaction) -> tuple[Charge, ...]:
+            meters = await load_meters(shell, transaction, [(shell.policy.limits.password_failures, Subject.credential(credential.id))])
+            for meter in meters:
+                meter.require_room(now, Reason.TOO_MANY_TRIES)
+            return tuple(meter.charge(transaction, now) for meter in meters)
+
+        return await shell.transact(charge)
+
+    async def _find(self, link: Token) -> _Found:
+        """Return what an undo link stands for; the credential as it is now.
+
+        Raises:
+            Refused: UNDO_INVALID: no undo link, or it has ended, or what it is about has been undone.
+        """
+        shell, now = self._shell, self._shell.clock.now()
+        history = await self._history(link)
+        entry, credential = history.entry(link.id), await shell.get(history.credential_id)
+        if entry is None or credential is None or not link.proves(undo_secret(entry, history.credential_id, shell.codes, site=shell.site.id)):
+            raise Refused(Reason.UNDO_INVALID)
+        waits = history.dispute is not None and history.dispute.entry_id == entry.id
+        if now >= entry.ends_at(shell.policy.undo) and not waits:
+            raise Refused(Reason.UNDO_INVALID)
+        return _Found(history, entry, credential)
+
+    async def _history(self, link: Token) -> History:
+        shell = self._shell
+
+        async def read(transaction: Transaction) -> History:
+            (record,) = await transaction.load(shell.key(UNDO, link.id))
+            if record is None:
+                raise Refused(Reason.UNDO_INVALID)
+            return await load_history(shell, transaction, from_payload(record.payload).text("credential_id"))
+
+        return await shell.transact(read)
+
+
+def _review_of_dispute(history: History, dispute: Dispute) -> UndoReview:
+    entry = history.entry(dispute.entry_id)
+    later = () if entry is None else history.entries[history.entries.index(entry) :]
+    return UndoReview(
+        contest=True,
+        changes=tuple(line for e in later for line in e.shown),
+        at=dispute.opened_at if entry is None else entry.at,
+        expires_at=dispute.resolves_at,
+        channels=(),
+        by_password=False,
+        disputed=True,
+    )
+
+
+def _token_in(link: str) -> Token:
+    token = Token.in_link(link)
+    if token is None:
+        raise Refused(Reason.UNDO_INVALID)
+    return token
+
+
+class Undo:
+    """Let the owner of a sign-in take back changes of it, from blocking code."""
+
+    __slots__ = ("_flow",)
+
+    def __init__(self, shell: Shell) -> None:
+        self._flow = AsyncUndo(shell)
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie that `cookie()` of this journey's tickets and grants describes, for reading it."""
+        return self._flow.cookie_name
+
+    def ended_cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``set_cookie`` that take that cookie away, once the journey is over."""
+        return self._flow.ended_cookie()
+
+    def review(self, token: str) -> UndoReview:
+        """Return what the link is about. It changes nothing, however often it is called.
+
+        Raises:
+            Refused: UNDO_INVALID.
+        """
+        return finish(self._flow.review(token))
+
+    def begin(self, token: str, *, context: Context, channel: int = 0) -> Ticket:
+        """Send a code to an identifier that none of the changes touched: *channel* is its place in `UndoReview.channels`.
+
+        Raises:
+            Refused: UNDO_INVALID, UNDO_PROOF_REQUIRED where there is no such identifier, or too many requests.
+        """
+        return finish(self._flow.begin(token, context=context, channel=channel))
+
+    def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
+        """Send the code again: the same one in the first half of its life, then a new one.
+
+        Raises:
+            Refused: Not a ticket, too soon (`retry_after`), or no more sends on this ticket.
+        """
+        return finish(self._flow.resend(ticket, context=context))
+
+    def verify(self, ticket: TicketInput, code: str, *, context: Context) -> Grant:
+        """Return a grant for the right code. A repeated right code gives the same grant for 30 seconds.
+
+        Raises:
+            Refused: Wrong (`tries_left`), expired, used, malformed (not counted), or too many tries.
+        """
+        return finish(self._flow.verify(ticket, code, context=context))
+
+    def complete(self, token: str, *, context: Context, grant: GrantInput | None = None, password: PasswordInput | None = None) -> Changed:
+        """Undo that change and all later ones, on the strength of a *grant* or of the *password* of before; end all sessions; tell everybody.
+
+        Codes go only to what the changes did not touch for a day. If the password was changed meanwhile and the one of before is gone,
+        nobody's works any more, and the owner sets one by a reset.
+
+        Raises:
+            Refused: UNDO_INVALID, UNDO_PROOF_REQUIRED, CURRENT_PASSWORD_WRONG, TOO_MANY_TRIES, or another sign-in has an identifier by now.
+            Busy: Too many passwords are being hashed, or others kept writing the credential.
+        """
+        return finish(self._flow.complete(token, context=context, grant=grant, password=password))
+
+    def dispute(self, token: str, typed: IdentifierInput, *, context: Context) -> UndoReview:
+        """Ask for the undo without a proof: sessions end, nothing can be changed or reset, and everybody concerned may object for a day.
+
+        *typed* is one of the addresses or numbers concerned, in full. A second time changes nothing.
+
+        Raises:
+            InvalidIdentifier: *typed* is not an email address or phone number.
+            Refused: UNDO_INVALID, CONFIRMATION_WRONG.
+            Busy: Others kept writing the credential.
+        """
+        return finish(self._flow.dispute(token, typed, context=context))
+
+    def contest(self, token: str, typed: IdentifierInput, *, context: Context) -> None:
+        """Object to a disputed undo: from then on the host decides, by `kit.admin.settle_dispute`.
+
+        *typed* is one of the addresses or numbers concerned, in full. A second time changes nothing.
+
+        Raises:
+            InvalidIdentifier: *typed* is not an email address or phone number.
+            Refused: UNDO_INVALID where there is nothing to object to any more, CONFIRMATION_WRONG.
+        """
+        return finish(self._flow.contest(token, typed, context=context))
