@@ -1,4 +1,4 @@
-"""A walk through the journeys on one terminal: sign up, sign in, forget, reset, sign in again. The same walk by hand and by script.
+"""A walk through the journeys on one terminal: sign up, sign in, forget, reset, change how one signs in. The same walk by hand and by script.
 
 Everything is real: a SQLite file, Argon2id at full cost, codes with a key of their own. Only the messages go no further
 than this screen.
@@ -12,10 +12,13 @@ import re
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from credkit.context import Context
+from credkit.approvals import State
+from credkit.context import Context, Session
+from credkit.edits import AddIdentifier, ChangeIdentifier, Shown
 from credkit.errors import Next, Reason, Refused
 from credkit.flows.password_reset import PasswordReset
 from credkit.flows.sign_in import SignedIn
@@ -25,21 +28,23 @@ from credkit.kit import Credkit
 from credkit.messages import Message
 from credkit.notifiers.console import ConsoleNotifier
 from credkit.ports import Notifier, SystemEntropy
-from credkit.site import Site
+from credkit.site import Paths, Site
 from credkit.stores.sqlite import SqliteStores
-from credkit.tickets import Grant, Ticket
+from credkit.tickets import Asked, EditWindow, Grant, Ticket
 
 __all__ = ["script", "walk"]
 
 T = TypeVar("T")
 
 _CONTEXT = Context(device="this terminal", session_key="demo")
+_OTHER_DEVICE = Context(device="another device")
+_PATHS = Paths(approve="/security/approve", undo="/security/undo")
 
 
 def _kit(path: Path, notifier: Notifier, region: str | None) -> Credkit:
     stores = SqliteStores(path).create()
     return Credkit(
-        site=Site(name="Example", url="https://example.com", support="help@example.com", default_region=region),
+        site=Site(name="Example", url="https://example.com", support="help@example.com", default_region=region, paths=_PATHS),
         keys=_keys(path.with_name(f"{path.name}.keys")),
         credentials=stores.credentials,
         records=stores.records,
@@ -97,6 +102,8 @@ def _walk(kit: Credkit, *, known: bool) -> None:
     print("\n4. Sign in with the new password.")
     signed_in = _until_done(lambda: _sign_in(kit, used, when_closed="The new password is set all the same, and will work then."))
     if signed_in is not None:
+        print("\n5. Change how you sign in: add an email address or mobile number. You approve that on another device.")
+        _until_done(lambda: _settings(kit, signed_in.session))
         print(f"\nDone. You are signed in to account {' and account '.join(signed_in.credential.accounts)}, by {', '.join(signed_in.factors)}.")
 
 
@@ -141,6 +148,56 @@ def _reset(kit: Credkit, typed: str) -> str:
     _new_password(lambda password: kit.reset.complete(grant, password, context=_CONTEXT))
     print("The new password works at once. Whoever was signed in has been signed out, and every verified address or number has been told.")
     return text
+
+
+def _settings(kit: Credkit, who: Session) -> None:
+    """Add an identifier: asked here, approved or denied as if on another device, confirmed here."""
+
+    def ask(text: str) -> tuple[str, Asked] | None:
+        return (text.strip(), kit.settings.request(who, [AddIdentifier(text.strip())], context=_CONTEXT)) if text.strip() else None
+
+    asked = _ask("New email or mobile number (an empty line leaves this out): ", ask)
+    if asked is None:
+        return
+    text, ticket = asked
+    code = kit.settings.status(who, ticket).match_code
+    print(f"This page waits, and shows the number {code} for request {ticket.label}. The link went to {ticket.masked}; tell the number to nobody.")
+    print('Now you are on the other device. Paste the link from the message, or "deny" and the link.')
+    if _ask("Link: ", lambda answer: _answered(kit, answer)):
+        window = kit.settings.open(who, ticket, context=_CONTEXT)
+        _confirm(kit, who, window, text)
+        listed = kit.settings.done(who, window)
+        print(f"Done. You sign in with {' and '.join(view.identifier.entered for view in listed.identifiers)} now; all of them have been told.")
+
+
+def _answered(kit: Credkit, answer: str) -> bool:
+    """Show what the link is about, and approve or deny it; return whether it was approved."""
+    denied, link = answer.strip().startswith("deny"), answer.rsplit(maxsplit=1)[-1] if answer.split() else ""
+    try:
+        review = kit.settings.review(link)
+    except Refused as refused:
+        _show(refused)
+        return _ask("Link: ", lambda again: _answered(kit, again))
+    print(f"  Request {review.label}, from {review.device or 'an unknown device'}: {_lines(review.changes)}")
+    if denied:
+        kit.settings.deny(link, context=_OTHER_DEVICE)
+        print("Denied. Nothing was changed, and nothing can be changed with that request any more.")
+        return False
+    _ask("The number that is shown on the page that waits: ", lambda typed: kit.settings.approve(link, typed, context=_OTHER_DEVICE))
+    print("Approved. Back to the page that waited.")
+    return True
+
+
+def _confirm(kit: Credkit, who: Session, window: EditWindow, text: str) -> None:
+    ticket = kit.settings.add_identifier(who, window, text, context=_CONTEXT)
+    print(f"A code went to {ticket.masked}: it becomes yours when the code has come back.")
+    _ask("Code: ", lambda code: kit.settings.confirm_identifier(who, window, ticket, code, context=_CONTEXT))
+
+
+def _lines(changes: tuple[Shown, ...] | None) -> str:
+    if changes is None:
+        return "settings in general"
+    return "; ".join(f"{line.what} {' to '.join(filter(None, (line.old, line.new)))}".strip() for line in changes)
 
 
 def _identifier(typed: str) -> str:
@@ -225,6 +282,13 @@ class _Mailbox:
             raise _Failed("no message with a code came")
         return codes[-1]
 
+    def link(self) -> str:
+        """Return the newest link."""
+        links: list[str] = re.findall(r"https://\S+#\S+", self.shown.getvalue())
+        if not links:
+            raise _Failed("no message with a link came")
+        return links[-1]
+
 
 class _Failed(Exception):
     """A step did not do what it should."""
@@ -297,12 +361,65 @@ def _script(kit: Credkit, mailbox: _Mailbox) -> None:
     _step("She changes the password while she is signed in.")
     change = kit.password.change(signed_in.session, second, third, context=_CONTEXT)
     _require(change.session_epoch == signed_in.session.session_epoch + 1, "all other sessions have ended, and this one goes on under the new epoch")
+    who = replace(signed_in.session, session_epoch=change.session_epoch)
+    _script_settings(kit, mailbox, who)
+    _script_undo(kit, mailbox, who)
+
     _step("A stranger asks for a reset of an address that nobody has.")
     sent_before = mailbox.shown.getvalue()
     stranger = kit.reset.begin("nobody@example.com", context=_CONTEXT)
     _require(stranger.public().keys() == reset_ticket.public().keys(), "the answer tells no more than Ada's did")
     _require(mailbox.shown.getvalue() == sent_before, "nothing was sent")
     _refused("whatever code the stranger tries", Reason.CODE_WRONG, lambda: kit.reset.verify(stranger, "12345678", context=_CONTEXT))
+
+
+def _script_settings(kit: Credkit, mailbox: _Mailbox, who: Session) -> None:
+    settings, phone, address = kit.settings, "(415) 555-2672", "ada@lovelace.example.com"
+
+    _step("She wants to change her settings. The page shows her a number; a link goes to her address.")
+    asked = settings.request(who, context=_CONTEXT)
+    link, code = mailbox.link(), settings.status(who, asked).match_code or ""
+    print(f"    the page that waits shows {code}, and no message does")
+    _refused("opening before she has approved", Reason.APPROVAL_PENDING, lambda: settings.open(who, asked, context=_CONTEXT))
+    _step("A mail scanner opens the link and presses what it finds.")
+    _require(settings.review(link).state is State.PENDING, "looking decides nothing")
+    _refused("approving without the number", Reason.MATCH_CODE_REQUIRED, lambda: settings.approve(link, context=_OTHER_DEVICE))
+    _step("Ada opens it on her phone, types the number and approves; back at her desk she adds a mobile number.")
+    settings.approve(link, code, context=_OTHER_DEVICE)
+    window = settings.open(who, asked, context=_CONTEXT)
+    ticket = settings.add_identifier(who, window, phone, context=_CONTEXT)
+    added = settings.confirm_identifier(who, window, ticket, mailbox.code(), context=_CONTEXT)
+    _require(len(added.credential.verified) == 2, "the number is hers once its code has come back")
+    settings.done(who, window)
+    _refused("one more edit after Done", Reason.APPROVAL_OVER, lambda: settings.prefer(who, window, phone, context=_CONTEXT))
+
+    _step("Somebody at her unlocked desk asks for exactly one change: another address in the place of hers.")
+    exact = [ChangeIdentifier("Ada.Lovelace@example.com", address)]
+    asked = settings.request(who, exact, context=_CONTEXT)
+    denied = mailbox.link()
+    print(f"    the page behind the link shows: {_lines(settings.review(denied).changes)}")
+    settings.deny(denied, context=_OTHER_DEVICE)
+    _refused("going on after she has denied it", Reason.APPROVAL_DENIED, lambda: settings.open(who, asked, context=_CONTEXT))
+
+
+def _script_undo(kit: Credkit, mailbox: _Mailbox, who: Session) -> None:
+    settings, undo, address = kit.settings, kit.undo, "ada@lovelace.example.com"
+
+    _step("She approves that change herself, and thinks better of it: the notice to the old address holds a link to undo it.")
+    asked = settings.request(who, [ChangeIdentifier("Ada.Lovelace@example.com", address)], context=_CONTEXT)
+    settings.approve(mailbox.link(), settings.status(who, asked).match_code, context=_OTHER_DEVICE)
+    window = settings.open(who, asked, context=_CONTEXT)
+    ticket = settings.change_identifier(who, window, "Ada.Lovelace@example.com", address, context=_CONTEXT)
+    settings.confirm_identifier(who, window, ticket, mailbox.code(), context=_CONTEXT)
+    link = mailbox.link()
+    _refused("the link alone", Reason.UNDO_PROOF_REQUIRED, lambda: undo.complete(link, context=_OTHER_DEVICE))
+    proof = undo.begin(link, context=_OTHER_DEVICE)
+    grant = undo.verify(proof, mailbox.code(), context=_OTHER_DEVICE)
+    undone = undo.complete(link, grant=grant, context=_OTHER_DEVICE)
+    entered = [identifier.canonical for identifier in undone.credential.verified]
+    _require("ada.lovelace@example.com" in entered and address not in entered, "with a code to the number, which nothing has touched, the address is back")
+    _require(not kit.sign_in.holds(who), "every session has ended")
+    _refused("the same link again", Reason.UNDO_INVALID, lambda: undo.complete(link, context=_OTHER_DEVICE))
 
 
 def _step(text: str) -> None:

@@ -16,7 +16,9 @@ from credkit.__main__ import main
 from credkit.credential import Credential
 from credkit.errors import Busy
 from credkit.flows import challenges
+from credkit.flows.account_settings import AccountSettings
 from credkit.flows.admin import Admin
+from credkit.flows.approvals import Approvals
 from credkit.flows.changes import Changed, Ended
 from credkit.flows.courier import Courier
 from credkit.flows.password_change import PasswordChange
@@ -38,6 +40,16 @@ FACTS = [
     'ok: refused: the old password: "',
     "ok: the session from before the reset has ended",
     "ok: the new password signs in to account second-shop",
+    'ok: refused: opening before she has approved: "',
+    "ok: looking decides nothing",
+    "ok: the number is hers once its code has come back",
+    'ok: refused: one more edit after Done: "',
+    "the page behind the link shows: email Ada.Lovelace@example.com to ada@lovelace.example.com",
+    'ok: refused: going on after she has denied it: "',
+    'ok: refused: the link alone: "',
+    "ok: with a code to the number, which nothing has touched, the address is back",
+    "ok: every session has ended",
+    'ok: refused: the same link again: "',
     "ok: nothing was sent",
     "All steps did what they should.",
 ]
@@ -88,6 +100,10 @@ def say_yes(*_: object, **_rest: object) -> bool:
     return True
 
 
+async def nothing(*_: object, **_rest: object) -> None:
+    """Do nothing."""
+
+
 def refuse(*_: object, **_rest: object) -> None:
     raise Busy
 
@@ -98,6 +114,8 @@ BROKEN: dict[str, tuple[Any, str, Any, str]] = {
     "sessions never end": (SignIn, "holds", say_yes, "it should be that the session from before the reset has ended"),
     "linking does nothing": (Admin, "link", link_nothing, "it should be that the sign-in serves two accounts"),
     "no message comes": (Courier, "run_due", say_yes, "no message with a code came"),
+    "a window stays open": (Approvals, "done", nothing, "one more edit after Done was not refused; approval_over was due"),
+    "a denial denies nothing": (AccountSettings, "deny", say_yes, "going on after she has denied it was refused as approval_pending; approval_denied was due"),
     "a step is refused": (PasswordChange, "change", refuse, "refused, which was not due: We are busy. Try again in a moment. [busy]"),
 }
 """What is broken, by what, and what the script then says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,6 +29,36 @@ def sign_up(terminal: Terminal, identifier: str) -> None:
     for prompt in (CHOOSE, AGAIN):
         terminal.answer(prompt, OLD)
     terminal.expect("You have signed up.")
+
+
+def newest_link(screen: str) -> str:
+    return re.findall(r"https://\S+#\S+", screen)[-1]
+
+
+def number_in(screen: str) -> str:
+    return re.findall(r"shows the number (\d{4})", screen)[-1]
+
+
+def wrong(number: str) -> str:
+    return f"{(int(number) + 1) % 10000:04}"
+
+
+def change_settings(terminal: Terminal) -> None:
+    terminal.expect("5. Change how you sign in")
+    terminal.answer("New email or mobile number", "07400")
+    terminal.expect("[phone_invalid]")
+    terminal.answer("New email or mobile number", "+1 415 555 2671")
+    terminal.answer("Link: ", "the wrong thing")
+    terminal.expect("[approval_invalid]")
+    terminal.answer("Link: ", newest_link(terminal.screen))
+    terminal.expect("from this terminal: new phone +1 415 555 2671")
+    terminal.answer("The number that is shown", wrong(number_in(terminal.screen)))
+    terminal.expect("[match_code_wrong]")
+    terminal.answer("The number that is shown", number_in(terminal.screen))
+    terminal.expect("Approved.")
+    terminal.expect("text message")
+    terminal.answer(CODE, terminal.code())
+    terminal.expect("You sign in with Ada@example.com and +1 415 555 2671 now")
 
 
 def test_the_whole_walk_with_every_mistake_on_the_way() -> None:
@@ -78,6 +109,8 @@ def test_the_whole_walk_with_every_mistake_on_the_way() -> None:
         terminal.expect("[sign_in_failed]")
         terminal.answer(WHO, "")
         terminal.answer(PASSWORD, NEW)
+
+        change_settings(terminal)
         terminal.expect("Done. You are signed in to account")
         assert terminal.end() == 0
     assert [password for password in (OLD, NEW, WRONG) if password in terminal.screen] == []
@@ -212,10 +245,23 @@ def test_a_walk_whose_end_is_closed_for_a_while_says_so_and_ends(walk: Callable[
 
 def test_an_address_that_nobody_has_leads_back_to_the_question(walk: Callable[..., str]) -> None:
     screen = walk(
-        lambda typist: ["ada@example.com", typist.code, OLD, OLD, "", OLD, "bob@example.com", "0000 0000", " Back ", "", typist.code, NEW, NEW, "", NEW]
+        lambda typist: ["ada@example.com", typist.code, OLD, OLD, "", OLD, "bob@example.com", "0000 0000", " Back ", "", typist.code, NEW, NEW, "", NEW, ""]
     )
     assert "If b***@example.com can get a code" in screen
     assert "To: bob@example.com" not in screen
+    assert "Done. You are signed in to account" in screen
+
+
+def test_a_change_that_is_denied_on_the_other_device_changes_nothing(walk: Callable[..., str]) -> None:
+    screen = walk(
+        lambda typist: [
+            *["ada@example.com", typist.code, OLD, OLD, "", OLD, "", typist.code, NEW, NEW, "", NEW],
+            *["(415) 555-2671", lambda: f"deny {newest_link(typist.screen)}"],
+        ]
+    )
+    assert "Denied. Nothing was changed" in screen
+    assert "A change of your sign-in at Example was denied" in screen
+    assert "You sign in with" not in screen
     assert "Done. You are signed in to account" in screen
 
 
