@@ -13,6 +13,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from credkit.credential import MARKS, Credential, Registered, Standing
 from credkit.edits import Shown, read_shown, shown_fields
@@ -27,6 +28,10 @@ from credkit.secret import Secret
 from credkit.tickets import encode_bytes
 
 __all__ = ["Dispute", "Entry", "History", "Hold", "UndoPolicy", "contest_secret", "hash_before", "password_digest", "restored", "undo_secret"]
+
+
+_LONGEST_COOLING_OFF: Final = timedelta(days=7)
+"""As much as `ApprovalPolicy.cooling_off` may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +159,13 @@ class History:
 
     def with_entry(self, entry: Entry, policy: UndoPolicy) -> History:
         """Return the history with one more entry, or with one that is tried again; entries that are good for nothing any more are dropped."""
-        kept = tuple(e for e in self.entries if e.change_id != entry.change_id and entry.at < max(e.ends_at(policy), e.at + timedelta(days=7)))
+        kept = tuple(e for e in self.entries if e.change_id != entry.change_id and entry.at < max(e.ends_at(policy), e.at + _LONGEST_COOLING_OFF))
         return replace(self, entries=(*kept, entry)[-MARKS:])
+
+    def kept_until(self, now: datetime, policy: UndoPolicy) -> datetime:
+        """Return until when any of it is good for anything; a day at the least, so that no clock that is ahead makes it forgotten early."""
+        ends = [max(entry.ends_at(policy), entry.at + _LONGEST_COOLING_OFF) for entry in self.entries]
+        return max([now + timedelta(days=1), *ends, *([] if self.hold is None else [self.hold.until])])
 
     def delivered(self, entry_id: str, now: datetime) -> History:
         """Return the history after a notice with that entry's link was accepted: the first one counts."""

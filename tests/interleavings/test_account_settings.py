@@ -208,6 +208,8 @@ def explore_calls(state: Asked, names: Sequence[str], *, faults: int, span: time
             assert "approve" in names, "approved without the match code"
         if any(isinstance(result, EditWindow) for result in results):
             assert "approve" in names, "opened without an approval"
+        wrong_told = sum(isinstance(result, Refused) and result.tries_left is not None for result in results)
+        assert wrong_told <= state.prepared.policy.approvals.match_tries - approval.tries_left, "a wrong match code was told before it was counted"
         if "deny" in names and isinstance(results[names.index("deny")], frozenset):
             assert approval.state is State.DENIED, "denied, and not denied in the end (F26)"
         edits_are_announced(shared, state, known)

@@ -16,7 +16,7 @@ from types import FunctionType, ModuleType
 import pytest
 
 from credkit.testing import BadSchedule
-from interleavings import test_password_reset, test_sign_in, test_sign_up, test_transaction
+from interleavings import test_account_settings, test_password_reset, test_sign_in, test_sign_up, test_transaction
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Mutant:
     found_by: Callable[[], None]
 
 
-RESET, SIGN_IN, SIGN_UP = test_password_reset, test_sign_in, test_sign_up
+RESET, SIGN_IN, SIGN_UP, SETTINGS = test_password_reset, test_sign_in, test_sign_up, test_account_settings
 
 MUTANTS = (
     Mutant(
@@ -186,6 +186,71 @@ MUTANTS = (
         "if stored.password_hash != new.password_hash and not (await place.verify(stored.password_hash, password)).matches:",
         "if False:",
         SIGN_UP.test_two_completes_of_one_grant_add_one_credential,
+    ),
+    Mutant(
+        "Done does not fence",
+        "credkit.flows.approvals",
+        "await self._end(who, token, Event.DONE)\n        await fence(self.shell, credential.id)",
+        "await self._end(who, token, Event.DONE)",
+        lambda: SETTINGS.explore_calls(SETTINGS.opened(), ("prefer", "done"), faults=0),
+    ),
+    Mutant(
+        "a denial does not fence",
+        "credkit.flows.approvals",
+        "        await fence(shell, denied.credential_id)\n",
+        "",
+        lambda: SETTINGS.explore_calls(SETTINGS.opened(), ("confirm", "deny"), faults=0),
+    ),
+    Mutant(
+        "the fence comes before the window is closed",
+        "credkit.flows.approvals",
+        "await self._end(who, token, Event.CANCEL)\n        await fence(self.shell, credential.id)",
+        "await fence(self.shell, credential.id)\n        await self._end(who, token, Event.CANCEL)",
+        lambda: SETTINGS.explore_calls(SETTINGS.opened(), ("remove", "cancel"), faults=0),
+    ),
+    Mutant(
+        "an edit does not ask whether its window is open",
+        "credkit.flows.approvals",
+        "        if approval.state_at(now) is not State.OPEN:\n",
+        "        if False:\n",
+        lambda: SETTINGS.explore_calls(SETTINGS.opened(), ("password", "done"), faults=0),
+    ),
+    Mutant(
+        "an undo ends neither sessions nor older proofs",
+        "credkit.history",
+        "        session_epoch=credential.session_epoch + 1,\n        generation=generation,\n",
+        "",
+        lambda: SETTINGS.explore_calls(SETTINGS.opened(), ("password", "undo"), faults=0),
+    ),
+    Mutant(
+        "an approved request cannot be denied any more",
+        "credkit.approvals",
+        "    (State.APPROVED, Event.DENY): State.DENIED,\n",
+        "",
+        SETTINGS.test_approve_and_deny_end_in_denied_whatever_their_order,
+    ),
+    Mutant(
+        "a window opens without an approval",
+        "credkit.approvals",
+        "    (State.APPROVED, Event.OPEN): State.OPEN,\n",
+        "    (State.APPROVED, Event.OPEN): State.OPEN,\n    (State.PENDING, Event.OPEN): State.OPEN,\n",
+        lambda: SETTINGS.explore_calls(SETTINGS.asked(), ("open",), faults=0),
+    ),
+    Mutant(
+        "a wrong match code is told before it is counted",
+        "credkit.flows.approvals",
+        "            self._put(transaction, after)\n            return before, after,",
+        "            if after.tries_left < before.tries_left:\n"
+        "                raise Refused(Reason.MATCH_CODE_WRONG, tries_left=after.tries_left)\n"
+        "            self._put(transaction, after)\n            return before, after,",
+        lambda: SETTINGS.explore_calls(SETTINGS.asked(), ("mistake", "mistake"), faults=0),
+    ),
+    Mutant(
+        "an edit is announced to nobody when its reply is lost",
+        "credkit.flows.changes",
+        "        due_at = await _write_intent(shell, announced, current, within)\n        stored = await _replace(shell, current, after)\n",
+        "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced, current, within)\n",
+        lambda: SETTINGS.explore_calls(SETTINGS.opened(), ("prefer", "courier"), faults=1),
     ),
 )
 

@@ -17,7 +17,7 @@ from credkit.approvals import Approval, Event, State, decide, link_secret, match
 from credkit.context import Context, Session, checked
 from credkit.credential import Credential
 from credkit.edits import Edit, Shown, parsed, shown, told
-from credkit.errors import ConfigurationError, Reason, Refused
+from credkit.errors import ConfigurationError, Reason, Refused, UnknownKey
 from credkit.flows.challenges import OUTBOX, same_session, token_of
 from credkit.flows.changes import change_credential, fence, intent_of, put_notices
 from credkit.flows.histories import load_history, put_history
@@ -30,7 +30,7 @@ from credkit.identifiers import Identifier
 from credkit.messages import MessageKind
 from credkit.otp import ALPHABET, normalize_code
 from credkit.outbox import ApprovalDue, Intent
-from credkit.payloads import as_json, from_payload, to_payload
+from credkit.payloads import UnreadableRecord, as_json, from_payload, to_payload
 from credkit.secret import Secret
 from credkit.tickets import Asked, AskedInput, EditWindow, Purpose, Token, WindowInput, encode_bytes, secret_digest
 
@@ -334,7 +334,7 @@ class Approvals:
         (record,) = await transaction.load(key)
         if record is not None:
             (older,) = await transaction.load(shell.key(APPROVAL, from_payload(record.payload).text("approval_id")))
-            before = None if older is None else self._read(older.payload, older.key)
+            before = None if older is None else self._readable(older.payload, older.key)
             if before is not None and before.state_at(now) in {State.PENDING, State.APPROVED}:
                 self._put(transaction, moved(before, Event.CANCEL, now))
         payload = to_payload({"approval_id": approval.id}, {})
@@ -469,6 +469,13 @@ class Approvals:
 
     def _read(self, payload: bytes, key: str) -> Approval:
         return Approval.from_payload(payload, self.shell.codes, site=self.shell.site.id, record_key=key)
+
+    def _readable(self, payload: bytes, key: str) -> Approval | None:
+        """Return a request, or `None` for one that nobody can use any more: its key is gone, or it was tampered with."""
+        try:
+            return self._read(payload, key)
+        except (UnknownKey, UnreadableRecord):
+            return None
 
     def _put(self, transaction: Transaction, approval: Approval) -> None:
         shell, key = self.shell, self.shell.key(APPROVAL, approval.id)

@@ -232,7 +232,7 @@ class AsyncCourier:
             return None
         if challenge.purpose in BOUND_AT_ONCE:
             return challenge.binding
-        history = await load_history(self._shell, transaction, credential.id)
+        history = await load_history(self._shell, transaction, credential.id, for_the_way_back=True)
         destination = history.destination(credential, challenge.identifier, now, self._shell.policy.approvals.cooling_off)
         return None if destination is None else Binding(destination=destination, credential_id=credential.id, generation=credential.generation)
 

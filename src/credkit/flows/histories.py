@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from credkit.errors import Reason, Refused
+from credkit.errors import Reason, Refused, UnknownKey
 from credkit.flows.shell import Shell
 from credkit.flows.transaction import Transaction
 from credkit.history import Entry, History
@@ -18,17 +18,27 @@ HISTORY: Final = "history"
 UNDO: Final = "undo"
 """Whose history the token in an undo or contest link is about."""
 
-_MEMORY: Final = timedelta(days=45)
-"""How long a history is kept after it was written last: more than any span of it can be. One in dispute is kept until that is settled."""
 
+async def load_history(shell: Shell, transaction: Transaction, credential_id: str, *, for_the_way_back: bool = False) -> History:
+    """Return the history of a credential; an empty one where nothing of its settings was changed lately.
 
-async def load_history(shell: Shell, transaction: Transaction, credential_id: str) -> History:
-    """Return the history of a credential; an empty one where nothing of its settings was changed lately."""
+    One that was sealed with a key that is gone is trouble, but not where an owner would be locked out by it (promise 5): *for_the_way_back* it holds
+    nothing back, as if it had been deleted, which whoever can write to the store can do anyway.
+
+    Raises:
+        UnknownKey: It was sealed with a key that is not on the ring.
+        UnreadableRecord: It was tampered with.
+    """
     key = shell.credential_key(HISTORY, credential_id)
     (record,) = await transaction.load(key)
     if record is None:
         return History(credential_id=credential_id)
-    return History.from_payload(record.payload, shell.codes, site=shell.site.id, record_key=key)
+    try:
+        return History.from_payload(record.payload, shell.codes, site=shell.site.id, record_key=key)
+    except UnknownKey:
+        if for_the_way_back:
+            return History(credential_id=credential_id)
+        raise
 
 
 def put_history(shell: Shell, transaction: Transaction, history: History, now: datetime) -> None:
@@ -38,7 +48,7 @@ def put_history(shell: Shell, transaction: Transaction, history: History, now: d
         key=key,
         kind=shell.kind(HISTORY),
         payload=history.to_payload(shell.codes, site=shell.site.id, record_key=key),
-        expires_at=now + (_MEMORY if history.dispute is None else FOREVER),
+        expires_at=history.kept_until(now, shell.policy.undo) if history.dispute is None else now + FOREVER,
     )
 
 
@@ -60,7 +70,7 @@ async def require_unfrozen(shell: Shell, credential_id: str, now: datetime) -> N
     """
 
     async def read(transaction: Transaction) -> bool:
-        return (await load_history(shell, transaction, credential_id)).frozen(now)
+        return (await load_history(shell, transaction, credential_id, for_the_way_back=True)).frozen(now)
 
     if await shell.transact(read):
         raise Refused(Reason.CHANGES_FROZEN)
