@@ -64,7 +64,7 @@ def intent_of(
     without_link: tuple[Identifier, ...] = (),
 ) -> Intent:
     """Return the intent that announces a change to every verified identifier, before or by it, and to *also* (NO-08, RS-13)."""
-    told = tuple(dict.fromkeys([*credential.told, *([] if proved is None else [proved]), *also]))
+    told: list[Identifier] = [*credential.told, *([] if proved is None else [proved]), *also]
     return Intent(
         id=change_id,
         at=now,
@@ -74,7 +74,7 @@ def intent_of(
         kind=kind,
         credential_id=credential.id,
         accounts=credential.accounts,
-        destinations=told,
+        destinations=tuple(dict.fromkeys(told)),
         shown=shown,
         link_id=link_id,
         without_link=without_link,
