@@ -1,7 +1,7 @@
 """What a host's own test suite imports: kits that answer at once, fakes that can be steered, and the explorer of orders."""
 
 from credkit.testing.explore import CRASHED, BadSchedule, Fault, Flow, Ports, Report, Shared, World, explore
-from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, InstantHashing, NoPause, SeededEntropy
+from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, InstantHashing, NoPause, ScriptedEntropy, SeededEntropy
 from credkit.testing.kits import AsyncTestWorld, TestWorld, async_kit_for_tests, cheap_hasher, kit_for_tests
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "NoPause",
     "Ports",
     "Report",
+    "ScriptedEntropy",
     "SeededEntropy",
     "Shared",
     "TestWorld",
