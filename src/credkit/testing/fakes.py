@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
+import re
+import sys
+import warnings
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from credkit.identifiers import Identifier, parse_identifier
-from credkit.messages import Message
+from credkit.messages import Message, MessageKind
 from credkit.passwords import Verification
-from credkit.ports import Entropy
+from credkit.ports import Entropy, SystemEntropy
 from credkit.secret import Secret
 
-__all__ = ["START", "AsyncInbox", "FrozenClock", "Inbox", "InstantHashing", "NoPause", "SeededEntropy"]
+__all__ = ["START", "AsyncInbox", "FrozenClock", "Inbox", "InstantHashing", "NoPause", "ScriptedEntropy", "SeededEntropy", "warn_outside_tests"]
 
 START: Final = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -58,6 +64,50 @@ class SeededEntropy:
         return hashlib.sha256(self._seed + b"/" + self._count.to_bytes(8, "big")).digest()
 
 
+class ScriptedEntropy:
+    """Chance that makes the next codes those of a script: ``kit_for_tests(entropy=ScriptedEntropy(["12345678"]))``. For tests only.
+
+    Each `begin` takes one, and so does each `resend`, whether or not it comes to a new code; ``itertools.repeat("12345678")`` gives always the same.
+    `TestWorld.add` takes none. After the last one, and for all that is not a code, chance comes from *rest*: from the system, if nothing else is said.
+    It works in a kit for tests only: anywhere else the keys take part in making a code.
+    """
+
+    def __init__(self, codes: Iterable[str], *, rest: Entropy | None = None) -> None:
+        """Begin with the first of *codes*."""
+        self._codes = iter(codes)
+        self._rest = rest or SystemEntropy()
+
+    def token(self, size: int) -> bytes:
+        """See `Entropy.token`."""
+        return self._rest.token(size)
+
+    def below(self, bound: int) -> int:
+        """See `Entropy.below`.
+
+        Raises:
+            ValueError: The next code of the script is not as long as the policy's codes, or not of digits.
+        """
+        code = next(self._codes, None) if bound in _DIGITS else None
+        if code is None:
+            return self._rest.below(bound)
+        if len(code) != _DIGITS[bound] or not (code.isascii() and code.isdigit()):
+            raise ValueError(f"the script has a code of {len(code)} characters, and codes here are {_DIGITS[bound]} digits")
+        return int(code)
+
+    @contextmanager
+    def left_alone(self) -> Generator[None]:
+        """Take no code from the script meanwhile."""
+        codes, self._codes = self._codes, iter(())
+        try:
+            yield
+        finally:
+            self._codes = codes
+
+
+_DIGITS: Final = {10**digits: digits for digits in range(4, 13)}
+"""How many digits a code has, by how many such codes there are. Nothing else is drawn from as many."""
+
+
 class NoPause:
     """A pause that takes no time."""
 
@@ -72,6 +122,9 @@ class InstantHashing:
     entropy: Entropy
     calls: list[str]
 
+    def __post_init__(self) -> None:
+        warn_outside_tests("InstantHashing keeps passwords as good as in clear")
+
     def reserve(self) -> InstantHashing:
         """See `AsyncHashing.reserve`; there is always a place."""
         return self
@@ -85,11 +138,16 @@ class InstantHashing:
     async def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Verification:
         """See `AsyncHashingPlace.verify`."""
         self.calls.append("verify")
-        _, salt, digest = (stored or "instant$nobody$").split("$")
-        return Verification(matches=hmac.compare_digest(digest, _digest(salt, password)), needs_rehash=False, malformed=False)
+        read = _INSTANT.fullmatch(stored or "")
+        salt, digest = ("nobody", "") if read is None else (read[1], read[2])
+        matches = hmac.compare_digest(digest, _digest(salt, password))
+        return Verification(matches=matches, malformed=read is None and stored is not None)
 
     def release(self) -> None:
         """See `AsyncHashingPlace.release`."""
+
+
+_INSTANT: Final = re.compile(r"instant\$([0-9a-f]{16})\$([0-9a-f]{64})")
 
 
 def _digest(salt: str, password: Secret) -> str:
@@ -113,6 +171,10 @@ class _Kept:
         wanted = parse_identifier(identifier, allow_test_domains=True)
         return [message for message in self.messages if message.to == wanted]
 
+    def clear(self) -> None:
+        """Forget what was delivered."""
+        self.messages.clear()
+
     def last_code(self, identifier: str | Identifier) -> str:
         """Return the newest code sent to *identifier*.
 
@@ -121,9 +183,38 @@ class _Kept:
         """
         codes = [message.code for message in self.to(identifier) if message.code is not None]
         if not codes:
-            delivered = [f"{message.kind} to {message.to.masked}" for message in self.messages]
-            raise AssertionError(f"no code was delivered there; delivered: {delivered or 'nothing'}; with deliver='manual', call run_due first")
+            raise AssertionError(f"no code was delivered there; {_told(self.messages)}; with deliver='manual', call run_due first")
         return codes[-1].reveal()
+
+    def assert_sent(self, kind: MessageKind | str, *, to: str | Identifier, times: int = 1) -> Message:
+        """Return the newest message of *kind* to *to*, of which there must be exactly so many.
+
+        Raises:
+            AssertionError: There are more or fewer; the text says what was delivered, masked.
+        """
+        wanted = MessageKind(kind)
+        found = [message for message in self.to(to) if message.kind is wanted]
+        if not found or len(found) != times:
+            raise AssertionError(f"{wanted} was to be delivered {_times(times)} there, and was {_times(len(found))}; {_told(self.messages)}")
+        return found[-1]
+
+    def assert_nothing_sent(self, *, to: str | Identifier | None = None) -> None:
+        """Go on only if nothing was delivered, to *to* or to anybody.
+
+        Raises:
+            AssertionError: Something was; the text says what, masked.
+        """
+        found = self.messages if to is None else self.to(to)
+        if found:
+            raise AssertionError(f"nothing was to be delivered{'' if to is None else ' there'}; {_told(found)}")
+
+
+def _told(messages: Sequence[Message]) -> str:
+    return "delivered: " + (", ".join(f"{message.kind} to {message.to.masked}" for message in messages) or "nothing")
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once"}.get(count, f"{count} times")
 
 
 class Inbox(_Kept):
@@ -140,3 +231,22 @@ class AsyncInbox(_Kept):
     async def deliver(self, message: Message) -> None:
         """See `Notifier.deliver`."""
         self._keep(message)
+
+
+def warn_outside_tests(what: str) -> None:
+    """Warn, on behalf of whoever called, that *what*, unless tests are being run: a fake that slips into production is to be heard."""
+    if not _in_a_test_run():
+        warnings.warn(f"{what}: for tests only, and no test is running here", stacklevel=3)
+
+
+_RUNNERS: Final = frozenset({"_pytest", "behave", "doctest", "nose2", "robot", "unittest", "ward"})
+
+
+def _in_a_test_run() -> bool:
+    """Return whether pytest is at work here or in the process that started this one, or whoever called was called by a test runner."""
+    if "_pytest" in sys.modules or not os.environ.keys().isdisjoint({"PYTEST_VERSION", "PYTEST_CURRENT_TEST"}):
+        return True
+    import traceback  # noqa: PLC0415  # milliseconds that a run of pytest does not pay
+
+    callers = (str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_stack(None))
+    return any(caller.partition(".")[0] in _RUNNERS for caller in callers)

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, cast
 
 from credkit.context import Context
 from credkit.credential import Credential
+from credkit.framing import Part
 from credkit.keys import KeyRing
 from credkit.kit import AsyncCredkit, Credkit
+from credkit.messages import Message
 from credkit.passwords import HashingProfile, PasswordHasher
 from credkit.policy import Policy
-from credkit.ports import AsyncCredentialStore, AsyncRecordStore, CredentialStore, RecordStore
+from credkit.ports import AsyncCredentialStore, AsyncRecordStore, CredentialStore, Entropy, RecordStore, SystemEntropy
 from credkit.secret import PasswordInput
 from credkit.site import Paths, Site
 from credkit.stores.memory import AsyncMemoryStores, MemoryStores
-from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, NoPause
+from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, NoPause, ScriptedEntropy, warn_outside_tests
 
-__all__ = ["AsyncTestWorld", "TestWorld", "async_kit_for_tests", "cheap_hasher", "keys_for_tests", "kit_for_tests", "site_for_tests"]
+__all__ = [
+    "AsyncStores",
+    "AsyncTestWorld",
+    "Stores",
+    "TestWorld",
+    "async_kit_for_tests",
+    "cheap_hasher",
+    "keys_for_tests",
+    "kit_for_tests",
+    "site_for_tests",
+]
 
 
 def cheap_hasher(pepper: KeyRing | None = None) -> PasswordHasher:
-    """Return real Argon2id at the least it can cost: for tests, never for people's passwords."""
+    """Return real Argon2id at the least it can cost: for tests, never for people's passwords. Where no test is running, it warns."""
+    warn_outside_tests("cheap_hasher makes hashes that anybody can search")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return PasswordHasher(profile=HashingProfile(memory_kib=8, passes=1, lanes=1, insecure_for_tests=True), pepper=pepper)
@@ -38,6 +54,34 @@ def keys_for_tests() -> KeyRing:
     return KeyRing({"test": bytes(range(32))})
 
 
+class Stores(Protocol):
+    """Both stores in one object, such as `SqliteStores`."""
+
+    @property
+    def records(self) -> RecordStore:
+        """The record store."""
+        ...
+
+    @property
+    def credentials(self) -> CredentialStore:
+        """The credential store."""
+        ...
+
+
+class AsyncStores(Protocol):
+    """Both stores in one object, such as `AsyncSqliteStores`."""
+
+    @property
+    def records(self) -> AsyncRecordStore:
+        """The record store."""
+        ...
+
+    @property
+    def credentials(self) -> AsyncCredentialStore:
+        """The credential store."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestWorld:
     """A blocking kit with everything a test wants to look at."""
@@ -49,16 +93,32 @@ class TestWorld:
     clock: FrozenClock
     records: RecordStore
     credentials: CredentialStore
+    entropy: Entropy | None = None
 
     def add(self, identifier: str, *, password: PasswordInput, extra: object = None) -> Credential:
-        """Sign somebody up, as they would themselves; the messages of that are left out of the inbox."""
-        context = Context.none()
-        before = len(self.inbox.messages)
-        ticket = self.kit.sign_up.begin(identifier, context=context)
-        grant = self.kit.sign_up.verify(ticket, self.inbox.last_code(identifier), context=context)
-        credential = self.kit.sign_up.complete(grant, password, extra=extra, context=context)
-        del self.inbox.messages[before:]
-        return credential
+        """Sign somebody up, as they would themselves, but at another site: it uses up no limit here, defers nothing, and leaves the inbox as it is.
+
+        Raises:
+            PasswordRefused: The password breaks a rule of the policy.
+            AssertionError: Somebody has that identifier already.
+        """
+        inbox, context = Inbox(), Context.none()
+        elsewhere = self.kit.at(_elsewhere(self.kit.site, self.entropy), credentials=self.credentials, notifier=inbox)
+        with _script_left_alone(self.entropy):
+            ticket = elsewhere.sign_up.begin(identifier, context=context)
+        if not inbox.messages:
+            elsewhere.courier.run_due()
+        grant = elsewhere.sign_up.verify(ticket, _only_code(inbox.messages), context=context)
+        return elsewhere.sign_up.complete(grant, password, extra=extra, context=context)
+
+    def using(self, store: RecordStore | CredentialStore | Stores) -> TestWorld:
+        """Return this world over a store of the host's own, of either kind, or over both kinds in one object; inbox and clock stay the same.
+
+        Raises:
+            TypeError: It is none of these.
+        """
+        records, credentials = _both(store, self.records, self.credentials)
+        return _world(records, credentials, policy=self.kit.policy, site=self.kit.site, entropy=self.entropy, inbox=self.inbox, clock=self.clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,38 +130,56 @@ class AsyncTestWorld:
     clock: FrozenClock
     records: AsyncRecordStore
     credentials: AsyncCredentialStore
+    entropy: Entropy | None = None
 
     async def add(self, identifier: str, *, password: PasswordInput, extra: object = None) -> Credential:
-        """Sign somebody up, as they would themselves; the messages of that are left out of the inbox."""
-        context = Context.none()
-        before = len(self.inbox.messages)
-        ticket = await self.kit.sign_up.begin(identifier, context=context)
-        grant = await self.kit.sign_up.verify(ticket, self.inbox.last_code(identifier), context=context)
-        credential = await self.kit.sign_up.complete(grant, password, extra=extra, context=context)
-        del self.inbox.messages[before:]
-        return credential
+        """Sign somebody up, as they would themselves, but at another site: it uses up no limit here, defers nothing, and leaves the inbox as it is.
+
+        Raises:
+            PasswordRefused: The password breaks a rule of the policy.
+            AssertionError: Somebody has that identifier already.
+        """
+        inbox, context = AsyncInbox(), Context.none()
+        elsewhere = self.kit.at(_elsewhere(self.kit.site, self.entropy), credentials=self.credentials, notifier=inbox)
+        with _script_left_alone(self.entropy):
+            ticket = await elsewhere.sign_up.begin(identifier, context=context)
+        if not inbox.messages:
+            await elsewhere.courier.run_due()
+        grant = await elsewhere.sign_up.verify(ticket, _only_code(inbox.messages), context=context)
+        return await elsewhere.sign_up.complete(grant, password, extra=extra, context=context)
+
+    def using(self, store: AsyncRecordStore | AsyncCredentialStore | AsyncStores) -> AsyncTestWorld:
+        """Return this world over a store of the host's own, of either kind, or over both kinds in one object; inbox and clock stay the same.
+
+        Raises:
+            TypeError: It is none of these.
+        """
+        records, credentials = _both(store, self.records, self.credentials)
+        return _async_world(records, credentials, policy=self.kit.policy, site=self.kit.site, entropy=self.entropy, inbox=self.inbox, clock=self.clock)
 
 
 def kit_for_tests(
-    *, records: RecordStore | None = None, credentials: CredentialStore | None = None, policy: Policy | None = None, site: Site | None = None
+    *,
+    records: RecordStore | None = None,
+    credentials: CredentialStore | None = None,
+    policy: Policy | None = None,
+    site: Site | None = None,
+    entropy: Entropy | None = None,
 ) -> TestWorld:
-    """Return a blocking kit for tests, over in-memory stores or the host's own."""
-    stores, inbox, clock = MemoryStores(), Inbox(), FrozenClock()
-    own_records, own_credentials = records or stores.records, credentials or stores.credentials
-    kit = Credkit(
-        site=site or site_for_tests(),
-        keys=keys_for_tests(),
-        credentials=own_credentials,
-        records=own_records,
-        notifier=inbox,
+    """Return a blocking kit for tests, over in-memory stores or the host's own.
+
+    With *entropy*, ids and codes come from there: `SeededEntropy` makes them the same in every run, `ScriptedEntropy` makes the codes what you say.
+    """
+    stores = MemoryStores(entropy)
+    return _world(
+        records or stores.records,
+        credentials or stores.credentials,
         policy=policy,
-        hasher=cheap_hasher(),
-        clock=clock,
-        pause=NoPause(),
-        deliver=lambda run: run(),
-        allow_test_domains=True,
+        site=site or site_for_tests(),
+        entropy=entropy,
+        inbox=Inbox(),
+        clock=FrozenClock(),
     )
-    return TestWorld(kit=kit, inbox=inbox, clock=clock, records=own_records, credentials=own_credentials)
 
 
 def async_kit_for_tests(
@@ -110,20 +188,107 @@ def async_kit_for_tests(
     credentials: AsyncCredentialStore | None = None,
     policy: Policy | None = None,
     site: Site | None = None,
+    entropy: Entropy | None = None,
 ) -> AsyncTestWorld:
-    """Return an async kit for tests, over in-memory stores or the host's own."""
-    stores, inbox, clock = AsyncMemoryStores(), AsyncInbox(), FrozenClock()
-    own_records, own_credentials = records or stores.records, credentials or stores.credentials
-    kit = AsyncCredkit(
+    """Return an async kit for tests, over in-memory stores or the host's own.
+
+    With *entropy*, ids and codes come from there: `SeededEntropy` makes them the same in every run, `ScriptedEntropy` makes the codes what you say.
+    """
+    stores = AsyncMemoryStores(entropy)
+    return _async_world(
+        records or stores.records,
+        credentials or stores.credentials,
+        policy=policy,
         site=site or site_for_tests(),
-        keys=keys_for_tests(),
-        credentials=own_credentials,
-        records=own_records,
+        entropy=entropy,
+        inbox=AsyncInbox(),
+        clock=FrozenClock(),
+    )
+
+
+def _world(
+    records: RecordStore, credentials: CredentialStore, *, policy: Policy | None, site: Site, entropy: Entropy | None, inbox: Inbox, clock: FrozenClock
+) -> TestWorld:
+    kit = Credkit(
+        site=site,
+        keys=_keys(entropy),
+        credentials=credentials,
+        records=records,
         notifier=inbox,
         policy=policy,
         hasher=cheap_hasher(),
         clock=clock,
+        entropy=entropy,
+        pause=NoPause(),
         deliver=lambda run: run(),
         allow_test_domains=True,
     )
-    return AsyncTestWorld(kit=kit, inbox=inbox, clock=clock, records=own_records, credentials=own_credentials)
+    return TestWorld(kit=kit, inbox=inbox, clock=clock, records=records, credentials=credentials, entropy=entropy)
+
+
+def _async_world(
+    records: AsyncRecordStore,
+    credentials: AsyncCredentialStore,
+    *,
+    policy: Policy | None,
+    site: Site,
+    entropy: Entropy | None,
+    inbox: AsyncInbox,
+    clock: FrozenClock,
+) -> AsyncTestWorld:
+    kit = AsyncCredkit(
+        site=site,
+        keys=_keys(entropy),
+        credentials=credentials,
+        records=records,
+        notifier=inbox,
+        policy=policy,
+        hasher=cheap_hasher(),
+        clock=clock,
+        entropy=entropy,
+        deliver=lambda run: run(),
+        allow_test_domains=True,
+    )
+    return AsyncTestWorld(kit=kit, inbox=inbox, clock=clock, records=records, credentials=credentials, entropy=entropy)
+
+
+class _KeysThatLeaveCodes:
+    """The keys for tests, but that a code is the number that chance gave, so that a script can say what it is."""
+
+    def __init__(self) -> None:
+        self._keys = keys_for_tests()
+        self.current, self.ids, self.require = self._keys.current, self._keys.ids, self._keys.require
+
+    def mac(self, key_id: str, purpose: str, site: str, *parts: Part) -> bytes:
+        """See `KeyRing.mac`."""
+        return bytes(32) if purpose == "code" else self._keys.mac(key_id, purpose, site, *parts)
+
+
+def _keys(entropy: Entropy | None) -> KeyRing:
+    return cast("KeyRing", _KeysThatLeaveCodes()) if isinstance(entropy, ScriptedEntropy) else keys_for_tests()
+
+
+def _script_left_alone(entropy: Entropy | None) -> AbstractContextManager[None]:
+    return entropy.left_alone() if isinstance(entropy, ScriptedEntropy) else nullcontext()
+
+
+def _elsewhere(site: Site, entropy: Entropy | None) -> Site:
+    """Return a site like *site* where nothing has happened yet; nothing of one site counts in another."""
+    return replace(site, id=f"added-{(entropy or SystemEntropy()).token(6).hex()}")
+
+
+def _only_code(messages: Sequence[Message]) -> str:
+    codes = [message.code for message in messages if message.code is not None]
+    if not codes:
+        raise AssertionError("nobody can be added there: that identifier is in use, or the stores did not keep what was written")
+    return codes[0].reveal()
+
+
+def _both(store: Any, records: Any, credentials: Any) -> tuple[Any, Any]:
+    """Return both stores, with *store* in the place of one or both of them."""
+    if hasattr(store, "records") and hasattr(store, "credentials"):
+        return store.records, store.credentials
+    is_records, is_credentials = hasattr(store, "commit"), hasattr(store, "replace") and hasattr(store, "add")
+    if not is_records and not is_credentials:
+        raise TypeError("that is no store: a record store has `commit`, a credential store `replace`, and an object with both has `records` and `credentials`")
+    return store if is_records else records, store if is_credentials else credentials
