@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from credkit.errors import FindingKind, PasswordRefused
 from credkit.identifiers import EmailAddress
-from credkit.passwords import LONGEST_PASSWORD, PasswordRules, Verification, normalize_password
+from credkit.passwords import HIGHEST_SCORE, LONGEST_PASSWORD, PasswordRules, Verification, normalize_password
 from credkit.passwords._blocklist import makings_of, shortest_unit, words_in
 from credkit.passwords._words import listed
+from credkit.passwords.strength import bits_of
 from credkit.secret import Secret
 from credkit.testing import cheap_hasher
 
@@ -73,6 +74,21 @@ def test_any_proposal_gets_findings_and_no_exception(text: object, current: Secr
     kinds = [finding.kind for finding in findings]
     assert len(kinds) == len(set(kinds))
     assert len({FindingKind.COMMON, FindingKind.REPEATED, FindingKind.SEQUENCE, FindingKind.IDENTIFIER, FindingKind.SITE_WORD} & set(kinds)) <= 1
+
+
+@thorough
+@given(text=st.one_of(typed, st.none(), st.integers(), plain))
+def test_strength_is_nothing_exactly_where_something_is_wrong(text: object) -> None:
+    strength = RULES.strength(text, words=["Example"])  # type: ignore[arg-type]
+    assert strength.findings == RULES.findings(text, words=["Example"])  # type: ignore[arg-type]
+    assert (strength.score == 0) is bool(strength.findings)
+    assert 0 <= strength.score <= HIGHEST_SCORE
+
+
+@thorough
+@given(text=plain, personal=st.frozensets(st.text(st.sampled_from("abc019"), min_size=1, max_size=4), max_size=4))
+def test_knowing_more_of_the_person_never_makes_it_stronger(text: str, personal: frozenset[str]) -> None:
+    assert 0 <= bits_of(text, personal) <= bits_of(text)
 
 
 @thorough

@@ -13,6 +13,7 @@ from credkit.errors import ConfigurationError, Finding, FindingKind, PasswordRef
 from credkit.identifiers import Identifier
 from credkit.passwords._blocklist import Makings, is_frequent, makings_of, names_in, shortest_unit, words_in
 from credkit.passwords.normalization import LONGEST_PASSWORD, normalize_password
+from credkit.passwords.strength import Strength, bits_of, score_of
 from credkit.secret import PasswordInput, Secret
 
 __all__ = ["PasswordRules"]
@@ -59,6 +60,19 @@ class PasswordRules:
             return refused.findings
         return tuple(self._findings(chosen, identifiers, words, current))
 
+    def strength(self, proposed: PasswordInput, *, identifiers: Sequence[Identifier] = (), words: Sequence[str] = ()) -> Strength:
+        """Return how strong a proposed password looks, for a meter: advice only, and nothing that a rule should be made of (PW-24).
+
+        Args:
+            proposed: The password as typed.
+            identifiers: The person's: what is made of them adds little.
+            words: The site's own words, in the same way.
+        """
+        found = self.findings(proposed, identifiers=identifiers, words=words)
+        if found:
+            return Strength(score=0, findings=found)
+        return Strength(score=score_of(bits_of(normalize_password(proposed).reveal(), _known_of(identifiers) | _known_in(words))))
+
     def describe(self, locale: str | None = None) -> str:
         """Return the rules in a sentence for the page, in English whatever the *locale*."""
         return f"At least {self.shortest} characters, spaces and signs of any script included. Several unrelated words are easy to remember."
@@ -76,8 +90,7 @@ class PasswordRules:
         """Return why *text* would be tried early, however long it is."""
         if is_frequent(text):
             return FindingKind.COMMON
-        own = frozenset[str]().union(*map(_words_of, identifiers))
-        site = frozenset[str]().union(*map(words_in, words))
+        own, site = _known_of(identifiers), _known_in(words)
         unit = shortest_unit(text)
         held = makings_of(unit, own | site)
         if held is Makings.PERSONAL:
@@ -87,6 +100,14 @@ class PasswordRules:
         if unit != text and (held or len(unit) < self.shortest):
             return FindingKind.REPEATED
         return FindingKind.SEQUENCE if held else None
+
+
+def _known_of(identifiers: Sequence[Identifier]) -> frozenset[str]:
+    return frozenset[str]().union(*map(_words_of, identifiers))
+
+
+def _known_in(words: Sequence[str]) -> frozenset[str]:
+    return frozenset[str]().union(*map(words_in, words))
 
 
 def _words_of(identifier: Identifier) -> frozenset[str]:
