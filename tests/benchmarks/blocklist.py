@@ -113,12 +113,11 @@ def main() -> None:
     parser: Any = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--each", type=int, default=420, help="weak passwords of every kind (24 kinds)")
     parser.add_argument("--good", type=int, default=30_000, help="random passphrases, and as many passwords of managers")
-    parser.add_argument("--rounds", type=int, help="a small run, of so many hundreds at most")
     parser.add_argument("--seed", default="", help="other ones than those the documentation quotes")
     parser.add_argument("--full", action="store_true", help="print every wrong answer, too")
     parser.add_argument("--zxcvbn", action="store_true", help="judge the same by zxcvbn, where it is installed")
     given = parser.parse_args()
-    each, good = (given.rounds * 4, given.rounds * 100) if given.rounds else (given.each, given.good)
+    each, good = given.each, given.good
     judges: dict[str, Judge] = {"credkit": credkit}
     if given.zxcvbn:
         judges |= {"zxcvbn, score 3": zxcvbn(3), "zxcvbn, score 4": zxcvbn(4)}
