@@ -18,6 +18,7 @@ from credkit.flows.admin import Admin, AsyncAdmin
 from credkit.flows.courier import AsyncCourier, Courier, Delivered
 from credkit.flows.password_change import AsyncPasswordChange, PasswordChange
 from credkit.flows.password_reset import AsyncPasswordReset, PasswordReset
+from credkit.flows.reminder import AsyncReminder, Reminder
 from credkit.flows.shell import Shell
 from credkit.flows.sign_in import AsyncSignIn, SignIn
 from credkit.flows.sign_up import AsyncSignUp, SignUp
@@ -118,6 +119,7 @@ class Credkit:
         self.sign_in: SignIn = SignIn(self._shell)
         self.reset: PasswordReset = PasswordReset(self._shell)
         self.password: PasswordChange = PasswordChange(self._shell)
+        self.reminder: Reminder = Reminder(self._shell)
         self.admin: Admin = Admin(self._shell)
         self.help: SignInHelp = SignInHelp(site=shell.site, allow_test_domains=shell.allow_test_domains)
 
@@ -215,6 +217,7 @@ class AsyncCredkit:
         self.sign_in: AsyncSignIn = AsyncSignIn(self._shell)
         self.reset: AsyncPasswordReset = AsyncPasswordReset(self._shell)
         self.password: AsyncPasswordChange = AsyncPasswordChange(self._shell)
+        self.reminder: AsyncReminder = AsyncReminder(self._shell)
         self.admin: AsyncAdmin = AsyncAdmin(self._shell)
         self.help: SignInHelp = SignInHelp(site=shell.site, allow_test_domains=shell.allow_test_domains)
 

@@ -28,6 +28,7 @@ class MessageKind(StrEnum):
     PASSWORD_RESET = "password_reset"
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_COMPROMISED = "password_compromised"
+    SIGN_IN_NAMES = "sign_in_names"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class Message:
     device: str | None = None
     place: str | None = None
     code: Secret | None = field(default=None, repr=False)
+    names: tuple[str, ...] = ()
+    """What the owner signs in with, masked; only where that is what was asked for (SI-06)."""
 
     @property
     def subject(self) -> str:
@@ -70,6 +73,7 @@ _SUBJECTS: Final = {
     MessageKind.PASSWORD_RESET: "Your {site} password was reset",
     MessageKind.PASSWORD_CHANGED: "Your {site} password was changed",
     MessageKind.PASSWORD_COMPROMISED: "Choose a new {site} password",
+    MessageKind.SIGN_IN_NAMES: "Signing in to {site}",
 }
 
 _USES: Final = {
@@ -101,6 +105,15 @@ Every device has been signed out, and the next sign-in will ask for a new passwo
 
 Go to {site} yourself, reset the password, and use the old one nowhere else.
 Look at what was done there lately. If that was not you, tell us: {support}""",
+    MessageKind.SIGN_IN_NAMES: """\
+You sign in to {site} with any of these, of which only a part is shown:
+
+    {names}
+
+If you have forgotten the password, ask for a new one on the sign-in page.
+Somebody asked for this list on {when}{who}.
+
+If that was not you, there is nothing to do: nothing was changed. Questions: {support}""",
 }
 
 _CODE_LETTER: Final = """\
@@ -119,7 +132,11 @@ _SHORT: Final = {
     MessageKind.PASSWORD_RESET: "{site}: your password was reset on {when}. Not you? Reset it again on our site and contact {support}",
     MessageKind.PASSWORD_CHANGED: "{site}: your password was changed on {when}. Not you? Reset it on our site and contact {support}",
     MessageKind.PASSWORD_COMPROMISED: "{site}: others may know your password (marked on {when}). Reset it on our site. Questions: {support}",
+    MessageKind.SIGN_IN_NAMES: "{site}: you sign in with {names}. Not you? Do nothing. Questions: {support}",
 }
+
+_ROOM_FOR_NAMES: Final = 46
+"""Characters of the 160 of one text message."""
 
 _CODE_SHORT: Final = "{site}: {code} is your code {use} (request {label}). Tell it to nobody.\n\n@{host} #{code}"
 
@@ -127,7 +144,7 @@ _CODE_SHORT: Final = "{site}: {code} is your code {use} (request {label}). Tell 
 def _letter(message: Message) -> str:
     values = _values(message)
     if message.code is None:
-        return _LETTERS[message.kind].format(**values) + f"\n\n{message.site.name}\n"
+        return _LETTERS[message.kind].format(**values, names="\n    ".join(message.names)) + f"\n\n{message.site.name}\n"
     seconds = ((message.expires_at or message.at) - message.at) // timedelta(seconds=1)
     span = f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
     code = message.code.reveal()
@@ -139,8 +156,18 @@ def _letter(message: Message) -> str:
 def _short(message: Message) -> str:
     values = _values(message)
     if message.code is None:
-        return _SHORT[message.kind].format(**values)
+        return _SHORT[message.kind].format(**values, names=_few(message.names))
     return _CODE_SHORT.format(**values, use=_USES[message.kind], code=message.code.reveal(), label=message.label, host=message.site.host)
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """Return as many of *names* as a text message has room for beside the rest, one at least."""
+    shown = names[:1]
+    for name in names[1:]:
+        if len(", ".join((*shown, name))) <= _ROOM_FOR_NAMES:
+            shown = (*shown, name)
+    left = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {left} more" if left else "")
 
 
 def _values(message: Message) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What waits to be delivered, as values that a record holds: a code that is due, a notice, or an intent.
+"""What waits to be delivered, as values that a record holds: a code or a reminder that is due, a notice, or an intent.
 
 A change of a credential and its notice live in two stores, which no commit can span. So an *intent* is written first; the
 courier turns it into notices once the credential carries the change's mark, and drops it only after making sure that the
@@ -17,7 +17,7 @@ from credkit.messages import MessageKind
 from credkit.otp import identifier_fields, read_identifier
 from credkit.payloads import Fields, Json, UnreadableRecord, as_json, from_payload, to_payload
 
-__all__ = ["CodeDue", "Intent", "NoticeDue", "OutboxItem", "read_outbox_item"]
+__all__ = ["CodeDue", "Intent", "NoticeDue", "OutboxItem", "ReminderDue", "read_outbox_item"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,17 @@ class CodeDue(_Item):
     def to_payload(self) -> bytes:
         """Return the bytes of a record."""
         return to_payload(_common(self, "code") | {"challenge_id": self.challenge_id, "number": self.number}, self.carried)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReminderDue(_Item):
+    """Whoever has this identifier is to be reminded what they sign in with: the courier finds out who that is, if anybody (SI-06)."""
+
+    typed: Identifier
+
+    def to_payload(self) -> bytes:
+        """Return the bytes of a record."""
+        return to_payload(_common(self, "reminder") | {"typed": identifier_fields(self.typed)}, self.carried)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +115,7 @@ class Intent(_Item):
         return to_payload(_common(self, "intent") | fields, self.carried)
 
 
-OutboxItem: TypeAlias = CodeDue | NoticeDue | Intent
+OutboxItem: TypeAlias = CodeDue | ReminderDue | NoticeDue | Intent
 
 
 def read_outbox_item(payload: bytes) -> OutboxItem:
@@ -117,6 +128,8 @@ def read_outbox_item(payload: bytes) -> OutboxItem:
     kind = fields.text("type")
     if kind == "code":
         item: OutboxItem = CodeDue(**_read_common(fields), challenge_id=fields.text("challenge_id"), number=fields.number("number"))
+    elif kind == "reminder":
+        item = ReminderDue(**_read_common(fields), typed=read_identifier(fields.part("typed")))
     elif kind == "notice":
         item = NoticeDue(
             **_read_common(fields),

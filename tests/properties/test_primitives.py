@@ -27,7 +27,7 @@ from credkit.identifiers import EmailAddress, PhoneNumber
 from credkit.keys import KeyRing, hkdf_sha256
 from credkit.messages import Message, MessageKind
 from credkit.otp import Challenge, OtpPolicy
-from credkit.outbox import CodeDue, Intent, NoticeDue, OutboxItem, read_outbox_item
+from credkit.outbox import CodeDue, Intent, NoticeDue, OutboxItem, ReminderDue, read_outbox_item
 from credkit.payloads import Json, UnreadableRecord, as_json, from_payload, to_payload
 from credkit.policy import HIGHEST_CHANCE, CourierPolicy, Limits, Policy
 from credkit.secret import Secret, text_of
@@ -254,6 +254,7 @@ kinds = st.sampled_from(MessageKind)
 accounts = st.lists(wild, max_size=3).map(tuple)
 items: st.SearchStrategy[OutboxItem] = st.one_of(
     st.builds(CodeDue, **common, challenge_id=wild, number=st.integers()),
+    st.builds(ReminderDue, **common, typed=identifiers),
     st.builds(NoticeDue, **common, kind=kinds, to=identifiers, credential_id=wild, accounts=accounts),
     st.builds(Intent, **common, kind=kinds, credential_id=wild, accounts=accounts, destinations=st.lists(identifiers, max_size=3).map(tuple)),
 )
@@ -496,7 +497,8 @@ def test_a_value_cannot_be_changed_nor_given_what_it_has_no_field_for(value: Any
 
 
 @pytest.mark.parametrize(
-    "kind", [GrantRecord, CodeDue, NoticeDue, Intent, Finding, Context, Session, Site, Paths, Policy, Limits, CourierPolicy, Ticket, Grant, Message]
+    "kind",
+    [GrantRecord, CodeDue, ReminderDue, NoticeDue, Intent, Finding, Context, Session, Site, Paths, Policy, Limits, CourierPolicy, Ticket, Grant, Message],
 )
 def test_a_value_is_built_by_the_names_of_its_fields(kind: type[Any]) -> None:
     assert all(field.kw_only for field in fields(kind))

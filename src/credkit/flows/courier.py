@@ -24,7 +24,7 @@ from credkit.flows.transaction import Transaction, guarded
 from credkit.lifting import awaited, finish
 from credkit.messages import Message, MessageKind
 from credkit.otp import Binding, Challenge, code_of
-from credkit.outbox import CodeDue, Intent, NoticeDue, read_outbox_item
+from credkit.outbox import CodeDue, Intent, NoticeDue, ReminderDue, read_outbox_item
 from credkit.payloads import UnreadableRecord
 from credkit.ports import Record
 from credkit.tickets import Purpose
@@ -37,7 +37,7 @@ FOREVER: Final = timedelta(days=365 * 100)
 _UNREADABLE: Final = timedelta(minutes=5)
 """When to look again at an item that this release or key ring cannot read: a deployment may be under way."""
 
-_Item = TypeVar("_Item", CodeDue, NoticeDue, Intent)
+_Item = TypeVar("_Item", CodeDue, ReminderDue, NoticeDue, Intent)
 
 _CODE_KINDS: Final = {Purpose.SIGN_UP: MessageKind.SIGN_UP_CODE, Purpose.PASSWORD_RESET: MessageKind.RESET_CODE}
 
@@ -77,7 +77,7 @@ class _Parcel:
     """A leased message, ready to hand over."""
 
     message: Message
-    item: CodeDue | NoticeDue
+    item: CodeDue | ReminderDue | NoticeDue
 
 
 _Step: TypeAlias = _Parcel | _Outcome | _Unsettled
@@ -144,6 +144,8 @@ class AsyncCourier:
             item = read_outbox_item(record.payload)
             if isinstance(item, CodeDue):
                 return await self._take_code(transaction, record, item, now)
+            if isinstance(item, ReminderDue):
+                return await self._take_reminder(transaction, record, item, now)
         except (UnreadableRecord, UnknownKey):
             transaction.postpone(record, due_at=now + _UNREADABLE)
             return _Outcome.KEPT
@@ -187,6 +189,34 @@ class AsyncCourier:
             device=item.device,
             place=item.place,
             code=code,
+        )
+        return _Parcel(message, leased)
+
+    async def _take_reminder(self, transaction: Transaction, record: Record, item: ReminderDue, now: datetime) -> _Step:
+        """Somebody has forgotten what they sign in with: its owner is told, at the stored address that was typed, and nobody else."""
+        credential = None if now >= record.expires_at else await self._shell.find(item.typed)
+        registered = None if credential is None else credential.registered(item.typed)
+        if credential is None or registered is None or not registered.usable or credential.disabled:
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        binding = Binding(destination=registered.identifier, credential_id=credential.id)
+        if item.attempts == 0 and not await self._may_send(transaction, binding, now):
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        leased = self._lease(transaction, record, item, now)
+        message = Message(
+            id=item.id,
+            kind=MessageKind.SIGN_IN_NAMES,
+            to=registered.identifier,
+            site=self._shell.site,
+            at=item.at,
+            expires_at=record.expires_at,
+            credential_id=credential.id,
+            accounts=credential.accounts,
+            locale=credential.locale or item.locale,
+            device=item.device,
+            place=item.place,
+            names=tuple(identifier.masked for identifier in credential.names_told_to(registered)),
         )
         return _Parcel(message, leased)
 
@@ -297,7 +327,7 @@ class AsyncCourier:
 
         await self._shell.transact(put_off)
 
-    async def _after_failure(self, key: str, item: CodeDue | NoticeDue, *, give_up: bool) -> _Outcome:
+    async def _after_failure(self, key: str, item: CodeDue | ReminderDue | NoticeDue, *, give_up: bool) -> _Outcome:
         if give_up:
             await self._shell.transact(lambda transaction: self._remove(transaction, key))
         else:
