@@ -287,7 +287,8 @@ def test_payloads_are_equal_exactly_if_their_fields_are(one: dict[str, Json], ot
 @thorough
 @given(grant=grants, carried=objects)
 def test_any_grant_comes_back_whole_with_what_it_carries(grant: GrantRecord, carried: dict[str, Json]) -> None:
-    stored = replace(grant, carried=unknown_to(grant.to_payload(), carried))
+    # With "by", which a grant that a code has earned is written without: no release carries a name that it reads itself.
+    stored = replace(grant, carried=unknown_to(replace(grant, by_password=True).to_payload(), carried))
     restored = GrantRecord.from_payload(stored.to_payload())
     assert restored == stored
     assert restored.identifier.entered == stored.identifier.entered
