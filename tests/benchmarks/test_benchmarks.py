@@ -37,6 +37,7 @@ def printed(name: str, *arguments: str) -> str:
             ["sign_up.begin", "sign_up.verify, wrong", "with_password, right", "reset.begin", "reset.verify, right", "reset.complete"],
         ),
         ("corpus", ["2000", "4000"], ["2,000 entries:", "4,000 entries:", "hit:", "miss:", "awaited:", "not in memory:"]),
+        ("parsing", ["--rounds", "2"], ["EmailAddress.parse", "PhoneNumber.parse"]),
         ("fuzz", ["--inputs", "20000"], ["EmailAddress.parse", "PhoneNumber.parse", "findings", "hints", "outbox", "stored hashes", "inputs"]),
         ("hints", [], ["email_domain", "caps_lock", "keyboard_layout", "false alarms"]),
         ("blocklist", ["--each", "4", "--good", "100"], ["one letter", "first judgement, milliseconds", "lists in memory, MiB"]),
