@@ -24,7 +24,7 @@ from credkit.credential import Credential, Mark, Registered
 from credkit.grants import GrantRecord
 from credkit.identifiers import EmailAddress
 from credkit.otp import Binding, Challenge, Issue, OtpPolicy
-from credkit.outbox import CodeDue, Intent, NoticeDue
+from credkit.outbox import CodeDue, Intent, NoticeDue, ReminderDue
 from credkit.passwords import OWASP_MINIMUM, RFC_9106_LOW_MEMORY, HashingProfile, PasswordRules
 from credkit.policy import CourierPolicy, Limits, Policy
 from credkit.ports import Record
@@ -395,6 +395,10 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
         "challenge_id": ("state", "Whose code to send; the code itself is not here."),
         "number": ("state", "Which code of it."),
     },
+    ReminderDue: _OUTBOX
+    | {
+        "typed": ("personal", "What was typed; finds the owner, if there is one."),
+    },
     NoticeDue: _OUTBOX
     | {
         "kind": ("state", "What to tell."),
@@ -446,6 +450,7 @@ RETENTION: Final[Mapping[type, str]] = {
     GrantRecord: "until 30 minutes after it ends",
     Tally: "for the span of its limit and a 24th, from its newest use",
     CodeDue: f"until it is sent or concerns nobody, else {_SHORT}",
+    ReminderDue: "until it is sent or concerns nobody, else for an hour",
     NoticeDue: "until it is sent, or its notifier gives it up for good",
     Intent: "until it is settled",
     Credential: "until the host deletes it",

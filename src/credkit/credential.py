@@ -127,6 +127,15 @@ class Credential:
             return chosen.identifier
         return asked.identifier
 
+    def names_told_to(self, asked: Registered) -> tuple[Identifier, ...]:
+        """Return which of the identifiers the one who *asked* may be reminded of (SI-06).
+
+        All that sign in, if it is verified to be theirs. One that was only carried over may have come to others, who learn of nothing but itself.
+        """
+        if asked.standing is Standing.VERIFIED:
+            return tuple(entry.identifier for entry in self.identifiers if entry.usable)
+        return (asked.identifier,)
+
     def has_mark(self, change_id: str) -> bool:
         """Return whether the change *change_id* has been made here."""
         return any(mark.change_id == change_id for mark in self.marks)

@@ -220,6 +220,8 @@ class FindingKind(StrEnum):
     TOO_LONG = "too_long"
     FORBIDDEN_CHARACTER = "forbidden_character"
     COMMON = "common"
+    REPEATED = "repeated"
+    SEQUENCE = "sequence"
     IDENTIFIER = "identifier"
     SITE_WORD = "site_word"
     CURRENT = "current"
@@ -233,6 +235,10 @@ _FINDINGS: Final[dict[FindingKind, str]] = {
     FindingKind.TOO_LONG: "Use at most {limit} characters.",
     FindingKind.FORBIDDEN_CHARACTER: "It contains a control character, such as a line break. Type it by hand.",
     FindingKind.COMMON: "It is among the first that anyone would try. A digit or a sign more does not help; use words that only you would put together.",
+    FindingKind.REPEATED: "It is one short piece again and again. More of it does not help; use words that only you would put together.",
+    FindingKind.SEQUENCE: (
+        "Most of it is a sequence: keys in a row, letters or numbers in order, a date. A longer one does not help; use words that only you would put together."
+    ),
     FindingKind.IDENTIFIER: "It is made from your email address or mobile number. Use something that has nothing to do with you.",
     FindingKind.SITE_WORD: "It is made from the name of this site. Use something that has nothing to do with it.",
     FindingKind.CURRENT: "It is the password you have now. Choose a different one.",

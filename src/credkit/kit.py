@@ -19,6 +19,7 @@ from credkit.flows.admin import Admin, AsyncAdmin
 from credkit.flows.courier import AsyncCourier, Courier, Delivered
 from credkit.flows.password_change import AsyncPasswordChange, PasswordChange
 from credkit.flows.password_reset import AsyncPasswordReset, PasswordReset
+from credkit.flows.reminder import AsyncReminder, Reminder
 from credkit.flows.shell import Shell
 from credkit.flows.sign_in import AsyncSignIn, SignIn
 from credkit.flows.sign_up import AsyncSignUp, SignUp
@@ -106,6 +107,7 @@ class Credkit:
             spread=policy.courier.spread if deliver == "thread" else timedelta(0),
             allow_test_domains=allow_test_domains,
             breaches=None if breaches is None else LiftedBreaches(breaches),
+            smtputf8=_takes_smtputf8(notifier),
         )
         self._open(shell, deliver)
 
@@ -123,8 +125,9 @@ class Credkit:
         self.password: PasswordChange = PasswordChange(self._shell)
         self.settings: AccountSettings = AccountSettings(self._shell)
         self.undo: Undo = Undo(self._shell)
+        self.reminder: Reminder = Reminder(self._shell)
         self.admin: Admin = Admin(self._shell)
-        self.help: SignInHelp = SignInHelp(site=shell.site, allow_test_domains=shell.allow_test_domains)
+        self.help: SignInHelp = SignInHelp(site=shell.site, allow_test_domains=shell.allow_test_domains, smtputf8=shell.smtputf8)
 
     def at(self, site: Site, *, credentials: CredentialStore, notifier: Notifier) -> Credkit:
         """Return a sibling for another site: it shares records, keys, policy and the gate, and nothing of one counts in the other.
@@ -134,7 +137,8 @@ class Credkit:
         """
         _require_other(site, self.site)
         sibling = object.__new__(Credkit)
-        shell = replace(self._shell, site=site, credentials=LiftedCredentials(credentials), notifier=LiftedNotifier(notifier))
+        lifted, utf8 = LiftedNotifier(notifier), _takes_smtputf8(notifier)
+        shell = replace(self._shell, site=site, credentials=LiftedCredentials(credentials), notifier=lifted, smtputf8=utf8)
         sibling._open(shell, self._deliver)
         return sibling
 
@@ -206,6 +210,7 @@ class AsyncCredkit:
             spread=policy.courier.spread if deliver == "task" else timedelta(0),
             allow_test_domains=allow_test_domains,
             breaches=breaches,
+            smtputf8=_takes_smtputf8(notifier),
         )
         self._open(shell, deliver)
 
@@ -223,8 +228,9 @@ class AsyncCredkit:
         self.password: AsyncPasswordChange = AsyncPasswordChange(self._shell)
         self.settings: AsyncAccountSettings = AsyncAccountSettings(self._shell)
         self.undo: AsyncUndo = AsyncUndo(self._shell)
+        self.reminder: AsyncReminder = AsyncReminder(self._shell)
         self.admin: AsyncAdmin = AsyncAdmin(self._shell)
-        self.help: SignInHelp = SignInHelp(site=shell.site, allow_test_domains=shell.allow_test_domains)
+        self.help: SignInHelp = SignInHelp(site=shell.site, allow_test_domains=shell.allow_test_domains, smtputf8=shell.smtputf8)
 
     def at(self, site: Site, *, credentials: AsyncCredentialStore, notifier: AsyncNotifier) -> AsyncCredkit:
         """Return a sibling for another site: it shares records, keys, policy and the gate, and nothing of one counts in the other.
@@ -234,7 +240,8 @@ class AsyncCredkit:
         """
         _require_other(site, self.site)
         sibling = object.__new__(AsyncCredkit)
-        sibling._open(replace(self._shell, site=site, credentials=credentials, notifier=notifier), self._deliver)
+        shell = replace(self._shell, site=site, credentials=credentials, notifier=notifier, smtputf8=_takes_smtputf8(notifier))
+        sibling._open(shell, self._deliver)
         return sibling
 
     async def purge(self, *, limit: int = 1000) -> int:
@@ -305,6 +312,11 @@ def _async_delivery(deliver: AsyncDeliver, courier: AsyncCourier, clock: Clock) 
 
 def _nowhere(due_at: datetime) -> None:
     """Leave the message to `run_due`."""
+
+
+def _takes_smtputf8(notifier: object) -> bool:
+    """Return whether the notifier says that it can send to addresses beyond ASCII; one that says nothing cannot (ID-09)."""
+    return getattr(notifier, "smtputf8", False) is True
 
 
 def _hasher(hasher: PasswordHasher | None, pepper: KeyRing | None) -> PasswordHasher:

@@ -41,6 +41,7 @@ class MessageKind(StrEnum):
     CHANGES_UNDONE = "changes_undone"
     UNDO_DISPUTED = "undo_disputed"
     UNDO_CONTESTED = "undo_contested"
+    SIGN_IN_NAMES = "sign_in_names"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,8 @@ class Message:
     """A link with a token in it; the text holds it already."""
     shown: tuple[Shown, ...] = ()
     """What is asked for, or what was changed."""
+    names: tuple[str, ...] = ()
+    """What the owner signs in with, masked; only where that is what was asked for (SI-06)."""
 
     @property
     def subject(self) -> str:
@@ -98,6 +101,7 @@ _SUBJECTS: Final = {
     MessageKind.CHANGES_UNDONE: "Changes of your {site} sign-in were undone",
     MessageKind.UNDO_DISPUTED: "Somebody wants to undo a change of your {site} sign-in",
     MessageKind.UNDO_CONTESTED: "An objection about your {site} sign-in",
+    MessageKind.SIGN_IN_NAMES: "Signing in to {site}",
 }
 
 _USES: Final = {
@@ -196,6 +200,15 @@ Questions: {support}""",
     MessageKind.UNDO_CONTESTED: """\
 Somebody objected on {when}{who} to undoing a change of a sign-in at {site}.
 Nothing can be changed until it is settled by hand. Please tell us what you know of it: {support}""",
+    MessageKind.SIGN_IN_NAMES: """\
+You sign in to {site} with any of these, of which only a part is shown:
+
+    {names}
+
+If you have forgotten the password, ask for a new one on the sign-in page.
+Somebody asked for this list on {when}{who}.
+
+If that was not you, there is nothing to do: nothing was changed. Questions: {support}""",
 }
 
 _UNDO: Final = """
@@ -230,10 +243,14 @@ _SHORT: Final = {
     MessageKind.CHANGES_UNDONE: "{site}: changes were undone on {when}. Not you? Contact {support}",
     MessageKind.UNDO_DISPUTED: "{site}: somebody wants to undo a change of your sign-in ({brief}). You object? {link} Ask: {support}",
     MessageKind.UNDO_CONTESTED: "{site}: somebody objected on {when} to undoing a change. Contact {support}",
+    MessageKind.SIGN_IN_NAMES: "{site}: you sign in with {names}. Not you? Do nothing. Questions: {support}",
 }
 
 _SHORT_UNDO: Final = " Not you? Undo it: {link} Ask:"
 _SHORT_NO_UNDO: Final = " Not you? Tell us:"
+
+_ROOM_FOR_NAMES: Final = 46
+"""Characters of the 160 of one text message."""
 
 _CODE_SHORT: Final = "{site}: {code} is your code {use} (request {label}). Tell it to nobody.\n\n@{host} #{code}"
 
@@ -242,7 +259,8 @@ def _letter(message: Message) -> str:
     values = _values(message)
     if message.code is None:
         undo = (_NO_UNDO if message.link is None else _UNDO).format(**values)
-        return _LETTERS[message.kind].format(**values, undo=undo) + f"\n\n{message.site.name}\n"
+        names = "\n    ".join(message.names)
+        return _LETTERS[message.kind].format(**values, undo=undo, names=names) + f"\n\n{message.site.name}\n"
     code = message.code.reveal()
     half = (len(code) + 1) // 2
     grouped = f"{code[:half]} {code[half:]}"  # by layout only, never by leaving values out (OT-19)
@@ -253,8 +271,18 @@ def _short(message: Message) -> str:
     values = _values(message)
     if message.code is None:
         undo = (_SHORT_NO_UNDO if message.link is None else _SHORT_UNDO).format(**values)
-        return _SHORT[message.kind].format(**values, undo=undo)
+        return _SHORT[message.kind].format(**values, undo=undo, names=_few(message.names))
     return _CODE_SHORT.format(**values, use=_USES[message.kind], code=message.code.reveal(), host=message.site.host)
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """Return as many of *names* as a text message has room for beside the rest, one at least."""
+    shown = names[:1]
+    for name in names[1:]:
+        if len(", ".join((*shown, name))) <= _ROOM_FOR_NAMES:
+            shown = (*shown, name)
+    left = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {left} more" if left else "")
 
 
 def _values(message: Message) -> dict[str, str]:

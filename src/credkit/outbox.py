@@ -1,4 +1,4 @@
-"""What waits to be delivered, as values that a record holds: a code that is due, a notice, or an intent.
+"""What waits to be delivered, as values that a record holds: a code or a reminder that is due, a notice, or an intent.
 
 A change of a credential and its notice live in two stores, which no commit can span. So an *intent* is written first; the
 courier turns it into notices once the credential carries the change's mark, and drops it only after making sure that the
@@ -18,7 +18,7 @@ from credkit.messages import MessageKind
 from credkit.otp import identifier_fields, read_identifier
 from credkit.payloads import Fields, Json, UnreadableRecord, as_json, from_payload, to_payload
 
-__all__ = ["FOREVER", "ApprovalDue", "CodeDue", "DisputeDue", "Intent", "NoticeDue", "OutboxItem", "read_outbox_item"]
+__all__ = ["FOREVER", "ApprovalDue", "CodeDue", "DisputeDue", "Intent", "NoticeDue", "OutboxItem", "ReminderDue", "read_outbox_item"]
 
 FOREVER: Final = timedelta(days=365 * 100)
 """Intents and notices end by delivery, not by age."""
@@ -71,6 +71,17 @@ class DisputeDue(_Item):
     def to_payload(self) -> bytes:
         """Return the bytes of a record."""
         return to_payload(_common(self, "dispute") | {"credential_id": self.credential_id, "dispute_id": self.dispute_id}, self.carried)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReminderDue(_Item):
+    """Whoever has this identifier is to be reminded what they sign in with: the courier finds out who that is, if anybody (SI-06)."""
+
+    typed: Identifier
+
+    def to_payload(self) -> bytes:
+        """Return the bytes of a record."""
+        return to_payload(_common(self, "reminder") | {"typed": identifier_fields(self.typed)}, self.carried)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +153,7 @@ class Intent(_Item):
         return to_payload(_common(self, "intent") | fields | _details(self) | without, self.carried)
 
 
-OutboxItem: TypeAlias = CodeDue | ApprovalDue | DisputeDue | NoticeDue | Intent
+OutboxItem: TypeAlias = CodeDue | ApprovalDue | DisputeDue | ReminderDue | NoticeDue | Intent
 
 
 def read_outbox_item(payload: bytes) -> OutboxItem:
@@ -159,6 +170,8 @@ def read_outbox_item(payload: bytes) -> OutboxItem:
         item = ApprovalDue(**_read_common(fields), approval_id=fields.text("approval_id"))
     elif kind == "dispute":
         item = DisputeDue(**_read_common(fields), credential_id=fields.text("credential_id"), dispute_id=fields.text("dispute_id"))
+    elif kind == "reminder":
+        item = ReminderDue(**_read_common(fields), typed=read_identifier(fields.part("typed")))
     elif kind == "notice":
         item = NoticeDue(
             **_read_common(fields),

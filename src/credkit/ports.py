@@ -190,7 +190,10 @@ class AsyncCredentialStore(Protocol):
 
 
 class Notifier(Protocol):
-    """What sends emails and text messages."""
+    """What sends emails and text messages.
+
+    One whose attribute `smtputf8` is true can send to addresses beyond ASCII, and such are accepted then (RFC 6531, ID-09).
+    """
 
     def deliver(self, message: Message) -> None:
         """Hand *message* over to a provider; return once it has been accepted.

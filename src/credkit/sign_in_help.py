@@ -169,6 +169,7 @@ class SignInHelp:
 
     site: Site
     allow_test_domains: bool = False
+    smtputf8: bool = False
 
     def hints(
         self,
@@ -189,19 +190,29 @@ class SignInHelp:
             region: ISO 3166 region of numbers without a country code; the site's default otherwise.
         """
         keys = keyboard or Keyboard()
-        typed = _identifier_hints(identifier, keys, region or self.site.default_region, allow_test_domains=self.allow_test_domains)
+        how = _Reading(region=region or self.site.default_region, allow_test_domains=self.allow_test_domains, smtputf8=self.smtputf8)
+        typed = _identifier_hints(identifier, keys, how)
         secret = _password_hints(text_of(password), keys, switched=any(hint.kind is HintKind.KEYBOARD_LAYOUT for hint in typed))
         return (*typed, *secret, Hint(kind=HintKind.USE_RESET, field=None))
 
 
-def _identifier_hints(identifier: object, keys: Keyboard, region: str | None, *, allow_test_domains: bool) -> list[Hint]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """How an identifier is read."""
+
+    region: str | None
+    allow_test_domains: bool
+    smtputf8: bool
+
+
+def _identifier_hints(identifier: object, keys: Keyboard, how: _Reading) -> list[Hint]:
     if identifier is None:
         return []
     text = identifier.entered if isinstance(identifier, EmailAddress | PhoneNumber) else identifier
     if not isinstance(text, str):
         return [_about_identifier(HintKind.IDENTIFIER_FORMAT, reason=Reason.IDENTIFIER_UNRECOGNISED)]
-    found = _read(text, region, allow_test_domains=allow_test_domains)
-    suggestion = _suggested(text, found, region, allow_test_domains=allow_test_domains)
+    found = _read(text, how)
+    suggestion = _suggested(text, found, how)
     if suggestion is not None:
         return [_about_identifier(HintKind(suggestion.slip.value), suggestion=suggestion.text)]
     if not isinstance(found, Reason):
@@ -216,22 +227,21 @@ def _about_identifier(kind: HintKind, *, reason: Reason | None = None, suggestio
     return Hint(kind=kind, field=Field.IDENTIFIER, reason=reason, suggestion=suggestion)
 
 
-def _read(text: str, region: str | None, *, allow_test_domains: bool) -> Identifier | Reason:
+def _read(text: str, how: _Reading) -> Identifier | Reason:
     """Return what *text* is, or why it is refused."""
     try:
-        return parse_identifier(text, region=region, allow_test_domains=allow_test_domains)
+        return parse_identifier(text, region=how.region, allow_test_domains=how.allow_test_domains, smtputf8=how.smtputf8)
     except InvalidIdentifier as refused:
         return refused.reason
 
 
-def _suggested(text: str, found: Identifier | Reason, region: str | None, *, allow_test_domains: bool) -> Suggestion | None:
+def _suggested(text: str, found: Identifier | Reason, how: _Reading) -> Suggestion | None:
     if isinstance(found, EmailAddress):
-        return suggest_email(text, allow_test_domains=allow_test_domains)
+        return suggest_email(text, allow_test_domains=how.allow_test_domains, smtputf8=how.smtputf8)
     if isinstance(found, PhoneNumber):
-        return suggest_phone(text, region=region)
-    if "@" not in text and sum(map(str.isdecimal, text)) >= _FEWEST_DIGITS:
-        return suggest_phone(text, region=region) or suggest_email(text, allow_test_domains=allow_test_domains)
-    return suggest_email(text, allow_test_domains=allow_test_domains)
+        return suggest_phone(text, region=how.region)
+    number = suggest_phone(text, region=how.region) if "@" not in text and sum(map(str.isdecimal, text)) >= _FEWEST_DIGITS else None
+    return number or suggest_email(text, allow_test_domains=how.allow_test_domains, smtputf8=how.smtputf8)
 
 
 def _refused(text: str, reason: Reason) -> Hint:

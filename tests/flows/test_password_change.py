@@ -273,6 +273,14 @@ def test_findings_say_what_change_would() -> None:
     assert findings(NEW) == ()
 
 
+def test_strength_is_nothing_where_there_are_findings() -> None:
+    world = kit_for_tests()
+    strength = world.kit.password.strength
+    assert strength("example.com example").findings == world.kit.password.findings("example.com example")
+    assert strength("quibbleton 4155552671", identifiers=["quibbleton@", "(415) 555-2671", "quibbleton@example.org"]).score == 0
+    assert strength(NEW).score >= 1
+
+
 def test_findings_know_the_identifiers_typed_so_far_and_pass_over_those_not_complete() -> None:
     world = kit_for_tests()
     findings, proposed = world.kit.password.findings, "quibbleton 4155552671"
@@ -285,6 +293,7 @@ def test_findings_touch_no_store_and_hash_nothing() -> None:
     records, credentials, hasher = journeys.SpiedRecords(), journeys.SpiedCredentials(), journeys.CountingHasher()
     world = journeys.build(records=records, credentials=credentials, hasher=hasher)
     world.kit.password.findings("password1", identifiers=[ADA])
+    world.kit.password.strength(NEW, identifiers=[ADA])
     assert (records.calls, credentials.calls, hasher.calls) == ([], [], [])
 
 

@@ -13,7 +13,8 @@ from credkit.credential import Credential, Mark, Standing
 from credkit.errors import Busy, FindingKind, Next, PasswordRefused, Reason, Refused, StoreError
 from credkit.messages import MessageKind
 from credkit.policy import Policy
-from credkit.testing import TestWorld, async_kit_for_tests, kit_for_tests
+from credkit.stores.memory import AsyncMemoryStores
+from credkit.testing import AsyncInbox, Inbox, TestWorld, async_kit_for_tests, kit_for_tests
 from credkit.tickets import Grant
 from flows import journeys
 from flows.journeys import ADA, BOB, CONTEXT, MICROSECOND, NEW, OLD, OTHER, PAUSE, PHONE, PHONE_ENTERED, WEIRD, WRONG, refusal, registered, signs_in, verified
@@ -286,3 +287,43 @@ def test_fifty_sign_ups_completed_at_once_make_one_sign_in() -> None:
     results = asyncio.run(journey())
     assert sum(isinstance(result, Credential) for result in results) == 1
     assert sum(isinstance(result, Refused) and result.reason is Reason.GRANT_USED for result in results) == 49
+
+
+# ID-09: accepted only where the notifier says that it can send to it; each site of a kit has a notifier of its own.
+
+
+class Utf8Inbox(Inbox):
+    """An inbox that takes any address."""
+
+    smtputf8 = True
+
+
+def test_an_address_beyond_ascii_is_accepted_where_the_notifier_takes_it_and_nowhere_else() -> None:
+    address = "\u0438\u0432\u0430\u043d@example.com"
+    able, unable = journeys.build(inbox=Utf8Inbox()), journeys.build()
+    assert journeys.refusal(unable.kit.sign_up.begin, address, context=CONTEXT).reason is Reason.EMAIL_UNSUPPORTED
+    credential = able.add(address, password=journeys.OLD)
+    assert [entry.identifier.canonical for entry in credential.identifiers] == [address]
+    assert able.kit.sign_in.with_password(address, journeys.OLD, context=CONTEXT).session.credential_id == credential.id
+
+    sibling = able.kit.at(journeys.other_site(), credentials=able.credentials, notifier=Inbox())
+    assert journeys.refusal(sibling.sign_up.begin, address, context=CONTEXT).reason is Reason.EMAIL_UNSUPPORTED
+    back = unable.kit.at(journeys.other_site(), credentials=unable.credentials, notifier=Utf8Inbox())
+    assert back.sign_up.begin(address, context=CONTEXT)
+    assert back.help.smtputf8
+
+
+@pytest.mark.parametrize("said", [None, 1, "yes", False])
+def test_only_a_plain_yes_is_taken_for_one(said: object) -> None:
+    inbox = Inbox()
+    inbox.smtputf8 = said  # type: ignore[attr-defined]
+    assert not journeys.build(inbox=inbox).kit.help.smtputf8
+
+
+def test_an_async_kit_asks_its_notifier_likewise() -> None:
+    inbox = AsyncInbox()
+    inbox.smtputf8 = True  # type: ignore[attr-defined]
+    kit = journeys.async_build(inbox=inbox).kit
+    assert kit.help.smtputf8
+    stores = AsyncMemoryStores()
+    assert not kit.at(journeys.other_site(), credentials=stores.credentials, notifier=AsyncInbox()).help.smtputf8

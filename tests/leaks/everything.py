@@ -305,6 +305,7 @@ class Everything:
         session = None if signed_in is None else signed_in.session
         self.call("holds", lambda: kit.sign_in.holds(session))  # type: ignore[arg-type]
         self.call("change", lambda: kit.password.change(session, self.password("password"), self.password("new password"), context=CONTEXT))  # type: ignore[arg-type]
+        self.call("send", lambda: kit.reminder.send(OWNER, context=CONTEXT))
         ticket = self.call("begin", lambda: kit.reset.begin(OWNER, context=CONTEXT))
         self.clock.advance(seconds=61)
         self.call("resend", lambda: kit.reset.resend(ticket, context=CONTEXT))

@@ -138,3 +138,30 @@ def test_whatever_was_stored_comes_back_and_can_be_shown(kind: str, entered: str
     assert isinstance(restored.masked, str)
     assert isinstance(restored.address, str)
     assert repr(restored).startswith(type(restored).__name__)
+
+
+@thorough
+@given(text=st.one_of(typed, st.builds("{}@example.com".format, st.text(st.characters(), max_size=70))))
+@example(text="a\u0308\u0301@example.com")
+@example(text="\u0958@example.com")
+def test_beyond_ascii_too_an_address_reads_back_as_itself_and_holds_nothing_harmful(text: str) -> None:
+    try:
+        address = EmailAddress.parse(text, allow_test_domains=True, smtputf8=True)
+    except InvalidIdentifier:
+        return
+    assert EmailAddress.parse(address.canonical, allow_test_domains=True, smtputf8=True).canonical == address.canonical
+    assert unicodedata.is_normalized("NFKC", address.canonical)
+    assert all(unicodedata.category(sign)[0] not in "CZ" for sign in address.canonical)
+    assert len(address.address.encode()) <= 254
+    assert address.canonical.rpartition("@")[2].isascii()
+
+
+@thorough
+@given(first=st.one_of(local_parts, unicode_labels), second=st.one_of(local_parts, unicode_labels))
+def test_two_local_parts_are_one_only_if_they_are_canonically_the_same_but_for_ascii_case(first: str, second: str) -> None:
+    try:
+        one, other = (EmailAddress.parse(f"{local}@example.com", smtputf8=True) for local in (first, second))
+    except InvalidIdentifier:
+        return
+    lowered = [unicodedata.normalize("NFC", local).translate({sign: sign + 32 for sign in range(65, 91)}) for local in (first, second)]
+    assert (one == other) is (lowered[0] == lowered[1])

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from credkit.errors import FindingKind, PasswordRefused
 from credkit.identifiers import EmailAddress
-from credkit.passwords import LONGEST_PASSWORD, PasswordRules, Verification, normalize_password
-from credkit.passwords._blocklist import _common, _covered, is_made_of, shortest_unit, words_in
+from credkit.passwords import HIGHEST_SCORE, LONGEST_PASSWORD, PasswordRules, Verification, normalize_password
+from credkit.passwords._blocklist import makings_of, shortest_unit, words_in
+from credkit.passwords._words import listed
+from credkit.passwords.strength import bits_of
 from credkit.secret import Secret
 from credkit.testing import cheap_hasher
 
@@ -26,7 +28,7 @@ marked = st.text(st.sampled_from("aeo\u0301\u0327\u00e9\u1ec7 \u00a0\u3000\u200d
 long = st.builds(lambda text, times: text * times, st.text(st.characters(), min_size=1, max_size=6), st.integers(100, 400))
 typed = st.one_of(wild, marked, long)
 plain = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzABC0123456789 !-_@$\u00e9\u0436"), min_size=1, max_size=40)
-words = st.sampled_from(sorted(word for word in _common().values() if word.isalpha() and len(word) >= 4))
+words = st.sampled_from(sorted({word for word in listed("listed.txt") if len(word) >= 4}))
 
 
 def normal(text: str) -> str | None:
@@ -71,7 +73,22 @@ def test_any_proposal_gets_findings_and_no_exception(text: object, current: Secr
     findings = RULES.findings(text, identifiers=[EmailAddress.parse("ada.lovelace@example.com")], words=["Example"], current=current)  # type: ignore[arg-type]
     kinds = [finding.kind for finding in findings]
     assert len(kinds) == len(set(kinds))
-    assert len({FindingKind.COMMON, FindingKind.IDENTIFIER, FindingKind.SITE_WORD} & set(kinds)) <= 1
+    assert len({FindingKind.COMMON, FindingKind.REPEATED, FindingKind.SEQUENCE, FindingKind.IDENTIFIER, FindingKind.SITE_WORD} & set(kinds)) <= 1
+
+
+@thorough
+@given(text=st.one_of(typed, st.none(), st.integers(), plain))
+def test_strength_is_nothing_exactly_where_something_is_wrong(text: object) -> None:
+    strength = RULES.strength(text, words=["Example"])  # type: ignore[arg-type]
+    assert strength.findings == RULES.findings(text, words=["Example"])  # type: ignore[arg-type]
+    assert (strength.score == 0) is bool(strength.findings)
+    assert 0 <= strength.score <= HIGHEST_SCORE
+
+
+@thorough
+@given(text=plain, personal=st.frozensets(st.text(st.sampled_from("abc019"), min_size=1, max_size=4), max_size=4))
+def test_knowing_more_of_the_person_never_makes_it_stronger(text: str, personal: frozenset[str]) -> None:
+    assert 0 <= bits_of(text, personal) <= bits_of(text)
 
 
 @thorough
@@ -88,7 +105,8 @@ def test_whatever_is_short_and_repeated_is_refused(unit: str, times: int) -> Non
     assume(len(text) >= 15)
     form = normal(text)
     assume(form is not None and len(form) >= 15)
-    assert [finding.kind for finding in RULES.findings(text)] == [FindingKind.COMMON]
+    (kind,) = [finding.kind for finding in RULES.findings(text)]
+    assert kind in {FindingKind.COMMON, FindingKind.REPEATED}
 
 
 @thorough
@@ -107,16 +125,16 @@ def test_a_unit_repeated_gives_its_text_back(text: str) -> None:
 @given(first=words, second=words, signs=st.text(st.sampled_from("0123456789!?#%*"), max_size=4), title=st.booleans(), join=st.sampled_from(["", " ", "-", "."]))
 def test_two_common_words_and_a_little_more_are_refused_however_they_are_put_together(first: str, second: str, signs: str, title: bool, join: str) -> None:
     text = join.join([first.capitalize() if title else first, second]) + signs
-    assert is_made_of(text)
-    assert is_made_of(text.upper())
-    assert is_made_of(signs + text[: len(text) - len(signs)])
+    assert makings_of(text)
+    assert makings_of(text.upper())
+    assert makings_of(signs + text[: len(text) - len(signs)])
 
 
 @thorough
 @given(rest=st.text(st.sampled_from("bdfghjkmnpqrvwxz"), min_size=9, max_size=20), common=words)
 def test_a_common_word_is_never_held_against_the_whole(rest: str, common: str) -> None:
-    assume(not is_made_of(rest))
-    assert not is_made_of(f"{rest} {common} {rest[::-1]}{rest}")
+    assume(not makings_of(rest))
+    assert not makings_of(f"{rest} {common} {rest[::-1]}{rest}")
 
 
 @thorough
@@ -125,14 +143,13 @@ def test_a_password_of_a_personal_word_is_refused_and_without_it_judged_alone(na
     personal = words_in(f"{name}@x.io")
     assert name in personal
     for text in (name + signs, (name + name).upper() + signs, signs + name):
-        assert is_made_of(text, personal)
+        assert makings_of(text, personal)
 
 
 @thorough
 @given(text=plain, personal=st.frozensets(st.text(st.sampled_from("abc019"), min_size=1, max_size=4), max_size=4))
 def test_knowing_more_of_the_person_never_accepts_more(text: str, personal: frozenset[str]) -> None:
-    assert is_made_of(text, personal) or not is_made_of(text)
-    assert _covered(text, personal) or not _covered(text, ())
+    assert makings_of(text, personal) or not makings_of(text)
 
 
 @thorough

@@ -27,7 +27,7 @@ from credkit.identifiers import EmailAddress, PhoneNumber
 from credkit.keys import KeyRing, hkdf_sha256
 from credkit.messages import Message, MessageKind
 from credkit.otp import Challenge, OtpPolicy
-from credkit.outbox import CodeDue, Intent, NoticeDue, OutboxItem, read_outbox_item
+from credkit.outbox import CodeDue, Intent, NoticeDue, OutboxItem, ReminderDue, read_outbox_item
 from credkit.payloads import Json, UnreadableRecord, as_json, from_payload, to_payload
 from credkit.policy import HIGHEST_CHANCE, CourierPolicy, Limits, Policy
 from credkit.secret import Secret, text_of
@@ -254,6 +254,7 @@ kinds = st.sampled_from(MessageKind)
 accounts = st.lists(wild, max_size=3).map(tuple)
 items: st.SearchStrategy[OutboxItem] = st.one_of(
     st.builds(CodeDue, **common, challenge_id=wild, number=st.integers()),
+    st.builds(ReminderDue, **common, typed=identifiers),
     st.builds(NoticeDue, **common, kind=kinds, to=identifiers, credential_id=wild, accounts=accounts),
     st.builds(Intent, **common, kind=kinds, credential_id=wild, accounts=accounts, destinations=st.lists(identifiers, max_size=3).map(tuple)),
 )
@@ -286,7 +287,8 @@ def test_payloads_are_equal_exactly_if_their_fields_are(one: dict[str, Json], ot
 @thorough
 @given(grant=grants, carried=objects)
 def test_any_grant_comes_back_whole_with_what_it_carries(grant: GrantRecord, carried: dict[str, Json]) -> None:
-    stored = replace(grant, carried=unknown_to(grant.to_payload(), carried))
+    # With "by", which a grant that a code has earned is written without: no release carries a name that it reads itself.
+    stored = replace(grant, carried=unknown_to(replace(grant, by_password=True).to_payload(), carried))
     restored = GrantRecord.from_payload(stored.to_payload())
     assert restored == stored
     assert restored.identifier.entered == stored.identifier.entered
@@ -496,7 +498,8 @@ def test_a_value_cannot_be_changed_nor_given_what_it_has_no_field_for(value: Any
 
 
 @pytest.mark.parametrize(
-    "kind", [GrantRecord, CodeDue, NoticeDue, Intent, Finding, Context, Session, Site, Paths, Policy, Limits, CourierPolicy, Ticket, Grant, Message]
+    "kind",
+    [GrantRecord, CodeDue, ReminderDue, NoticeDue, Intent, Finding, Context, Session, Site, Paths, Policy, Limits, CourierPolicy, Ticket, Grant, Message],
 )
 def test_a_value_is_built_by_the_names_of_its_fields(kind: type[Any]) -> None:
     assert all(field.kw_only for field in fields(kind))

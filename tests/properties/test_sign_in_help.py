@@ -7,12 +7,11 @@ import string
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from credkit.identifiers import EmailAddress, InvalidIdentifier, parse_identifier
+from credkit.identifiers import EmailAddress, InvalidIdentifier, confusable_skeleton, mixes_scripts, parse_identifier
 from credkit.identifiers._domains import is_well_known, suggested_domain
 from credkit.identifiers._keyboards import LATIN_LAYOUTS, case_is_inverted, from_leet, from_number_pad, layouts, readings
 from credkit.identifiers._letters import likeness, scripts_of
 from credkit.identifiers._typos import slip_cost
-from credkit.identifiers.lookalikes import confusable_skeleton, mixes_scripts
 from credkit.identifiers.suggestions import suggest_email, suggest_phone
 from credkit.secret import Secret
 from credkit.sign_in_help import Hint, HintKind, Keyboard, SignInHelp

@@ -48,11 +48,9 @@ GSM_EXTENSION = "\f^{}\\[~]|\u20ac"
 def message(kind: MessageKind, to: Identifier = EMAIL, **given: Any) -> Message:
     parts: dict[str, Any] = {"id": "canary-id", "site": SITE, "at": AT, "expires_at": AT + timedelta(seconds=600), "label": "7GQ"}
     parts |= {"device": "Firefox on Linux", "place": "Oslo, Norway", "credential_id": "canary-credential", "accounts": ("canary-account",)}
-    return Message(
-        kind=kind,
-        to=to,
-        **{**parts, "code": Secret(CODE) if kind in CODES else None, "link": Secret(LINK) if kind in LINKED else None, "shown": SHOWN, **given},
-    )
+    parts |= {"code": Secret(CODE) if kind in CODES else None, "link": Secret(LINK) if kind in LINKED else None, "shown": SHOWN}
+    parts |= {"names": ("a***@example.com", "***71") if kind is MessageKind.SIGN_IN_NAMES else ()}
+    return Message(kind=kind, to=to, **{**parts, **given})
 
 
 CATALOGUE = [message(kind, to) for kind in MessageKind for to in (EMAIL, PHONE)]
@@ -105,7 +103,7 @@ def test_the_alphabet_of_text_messages_used_here_is_whole() -> None:
 
 def test_kinds_are_called_what_stored_records_and_hosts_templates_call_them() -> None:  # TE-13
     codes = ["sign_up_code", "reset_code", "identifier_code", "undo_code"]
-    notices = ["already_registered", "password_reset", "password_changed", "password_compromised", "reset_link"]
+    notices = ["already_registered", "password_reset", "password_changed", "password_compromised", "reset_link", "sign_in_names"]
     settings = ["settings_request", "settings_approved", "settings_denied", "settings_changed", "sessions_ended"]
     undo = ["changes_undone", "undo_disputed", "undo_contested"]
     assert {kind.value for kind in MessageKind} == {*codes, *notices, *settings, *undo}
@@ -250,6 +248,7 @@ def test_a_notice_says_what_happened_what_to_do_and_whom_to_ask(entry: Message) 
         MessageKind.PASSWORD_RESET: "reset",
         MessageKind.PASSWORD_CHANGED: "changed",
         MessageKind.PASSWORD_COMPROMISED: "marked",
+        MessageKind.SIGN_IN_NAMES: "you sign in",
         MessageKind.RESET_LINK: "new password",
         MessageKind.SETTINGS_REQUEST: "change",
         MessageKind.SETTINGS_APPROVED: "allowed",
@@ -260,7 +259,7 @@ def test_a_notice_says_what_happened_what_to_do_and_whom_to_ask(entry: Message) 
         MessageKind.UNDO_DISPUTED: "undo a change",
         MessageKind.UNDO_CONTESTED: "objected",
     }[entry.kind]
-    assert happened in entry.text
+    assert happened in entry.text.lower()
     assert SITE.support in entry.text
     # A mark is never the reader's own doing, so what to do comes without a condition.
     own = {MessageKind.SESSIONS_ENDED: "Sign in again|signed out", MessageKind.UNDO_DISPUTED: "object", MessageKind.UNDO_CONTESTED: "tell us|Contact"}
@@ -282,6 +281,15 @@ def test_a_notice_of_a_change_says_when_also_in_a_text_message(kind: MessageKind
 def test_a_message_calls_what_was_typed_by_its_name() -> None:
     assert "this email address" in message(MessageKind.ALREADY_REGISTERED, EMAIL).text
     assert "this number" in message(MessageKind.ALREADY_REGISTERED, PHONE).text
+
+
+def test_a_reminder_lists_what_signs_in_and_a_text_message_as_much_of_it_as_it_has_room_for() -> None:
+    many = ("a***@example.com", "a***@mail.example.org", "***71", "a***@example.net")
+    assert "\n    ".join(("", *many)) + "\n" in message(MessageKind.SIGN_IN_NAMES, names=many).text
+    short = message(MessageKind.SIGN_IN_NAMES, PHONE, names=many, site=LONG).text
+    assert "with a***@example.com, a***@mail.example.org, ***71 and 1 more." in short
+    assert septets(short) <= 160
+    assert "with ***71." in message(MessageKind.SIGN_IN_NAMES, PHONE, names=("***71",)).text
 
 
 @pytest.mark.parametrize(

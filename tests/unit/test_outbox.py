@@ -9,7 +9,7 @@ import pytest
 
 from credkit.identifiers import EmailAddress, PhoneNumber
 from credkit.messages import MessageKind
-from credkit.outbox import CodeDue, Intent, NoticeDue, OutboxItem, read_outbox_item
+from credkit.outbox import CodeDue, Intent, NoticeDue, OutboxItem, ReminderDue, read_outbox_item
 from credkit.payloads import Json, UnreadableRecord, to_payload
 
 AT = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -35,6 +35,7 @@ ITEMS: list[OutboxItem] = [
     NOTICE,
     INTENT,
     CodeDue(id="i", at=AT, challenge_id="c", number=1),
+    ReminderDue(id="i", at=AT, device="d", place="p", locale="nb", attempts=2, typed=EMAIL),
     NoticeDue(id="i", at=AT, kind=MessageKind.ALREADY_REGISTERED, to=PHONE, credential_id="c"),
     Intent(id="i", at=AT, kind=MessageKind.PASSWORD_RESET, credential_id="c", accounts=(), destinations=()),
 ]

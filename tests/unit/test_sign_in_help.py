@@ -263,7 +263,15 @@ def test_a_password_has_words_of_its_own(kind: HintKind) -> None:
 
 
 def test_the_help_holds_nothing_that_could_look_anybody_up() -> None:
-    assert {one.name: type(getattr(HELP, one.name)) for one in fields(SignInHelp)} == {"site": Site, "allow_test_domains": bool}
+    assert {one.name: type(getattr(HELP, one.name)) for one in fields(SignInHelp)} == {"site": Site, "allow_test_domains": bool, "smtputf8": bool}
+
+
+def test_an_address_beyond_ascii_is_a_slip_only_where_it_is_not_accepted() -> None:
+    accepting = SignInHelp(site=HELP.site, smtputf8=True)
+    assert [hint.kind for hint in accepting.hints(identifier="\u0438\u0432\u0430\u043d@gmail.com")] == [HintKind.USE_RESET]
+    assert HELP.hints(identifier="\u0438\u0432\u0430\u043d@gmail.com")[0].kind is not HintKind.USE_RESET
+    slip = accepting.hints(identifier="\u0438\u0432\u0430\u043d@gmial.com")[0]
+    assert (slip.kind, slip.suggestion) == (HintKind.EMAIL_DOMAIN, "\u0438\u0432\u0430\u043d@gmail.com")
 
 
 def test_known_and_unknown_people_get_the_same_hints() -> None:

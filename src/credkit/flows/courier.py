@@ -31,7 +31,7 @@ from credkit.history import Dispute, contest_secret, undo_secret
 from credkit.lifting import awaited, finish
 from credkit.messages import Message, MessageKind
 from credkit.otp import Binding, Challenge, code_of, reset_secret
-from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, read_outbox_item
+from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, ReminderDue, read_outbox_item
 from credkit.payloads import UnreadableRecord
 from credkit.ports import Record
 from credkit.secret import Secret
@@ -42,7 +42,7 @@ __all__ = ["AsyncCourier", "Courier", "Delivered"]
 _UNREADABLE: Final = timedelta(minutes=5)
 """When to look again at an item that this release or key ring cannot read: a deployment may be under way."""
 
-_Item = TypeVar("_Item", CodeDue, ApprovalDue, DisputeDue, NoticeDue, Intent)
+_Item = TypeVar("_Item", CodeDue, ApprovalDue, DisputeDue, ReminderDue, NoticeDue, Intent)
 
 _CODE_KINDS: Final = {
     Purpose.SIGN_UP: MessageKind.SIGN_UP_CODE,
@@ -88,7 +88,7 @@ class _Parcel:
     """A leased message, ready to hand over."""
 
     message: Message
-    item: CodeDue | ApprovalDue | NoticeDue
+    item: CodeDue | ApprovalDue | ReminderDue | NoticeDue
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,8 @@ class AsyncCourier:
                     return await self._take_approval(transaction, record, item, now)
                 case DisputeDue():
                     return await self._take_dispute(transaction, record, item, now)
+                case ReminderDue():
+                    return await self._take_reminder(transaction, record, item, now)
                 case NoticeDue():
                     return await self._take_notice(transaction, record, item, now)
                 case Intent():
@@ -295,6 +297,34 @@ class AsyncCourier:
         history = await load_history(self._shell, transaction, item.credential_id)
         if history.dispute is not None and history.dispute.id == item.dispute_id:
             put_history(self._shell, transaction, replace(history, dispute=replace(history.dispute, contested=True)), self._shell.clock.now())
+
+    async def _take_reminder(self, transaction: Transaction, record: Record, item: ReminderDue, now: datetime) -> _Step:
+        """Somebody has forgotten what they sign in with: its owner is told, at the stored address that was typed, and nobody else."""
+        credential = None if now >= record.expires_at else await self._shell.find(item.typed)
+        registered = None if credential is None else credential.registered(item.typed)
+        if credential is None or registered is None or not registered.usable or credential.disabled:
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        binding = Binding(destination=registered.identifier, credential_id=credential.id)
+        if item.attempts == 0 and not await self._may_send(transaction, binding, now):
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        leased = self._lease(transaction, record, item, now)
+        message = Message(
+            id=item.id,
+            kind=MessageKind.SIGN_IN_NAMES,
+            to=registered.identifier,
+            site=self._shell.site,
+            at=item.at,
+            expires_at=record.expires_at,
+            credential_id=credential.id,
+            accounts=credential.accounts,
+            locale=credential.locale or item.locale,
+            device=item.device,
+            place=item.place,
+            names=tuple(identifier.masked for identifier in credential.names_told_to(registered)),
+        )
+        return _Parcel(message, leased)
 
     async def _take_sign_up_of_known(self, transaction: Transaction, record: Record, item: CodeDue, challenge: Challenge, credential: Credential) -> _Step:
         """Somebody signs up with an identifier that is in use: its owner is told, at the stored address (SI-08)."""
@@ -424,7 +454,7 @@ class AsyncCourier:
 
         await self._shell.transact(put_off)
 
-    async def _accepted(self, transaction: Transaction, item: CodeDue | ApprovalDue | NoticeDue, key: str) -> None:
+    async def _accepted(self, transaction: Transaction, item: CodeDue | ApprovalDue | ReminderDue | NoticeDue, key: str) -> None:
         """Take a delivered message out of the outbox; from the first delivery of an undo link its time runs (F25)."""
         await self._remove(transaction, key)
         if isinstance(item, NoticeDue) and item.link_id is not None:
@@ -433,7 +463,7 @@ class AsyncCourier:
             if after != history:
                 put_history(self._shell, transaction, after, now)
 
-    async def _after_failure(self, key: str, item: CodeDue | ApprovalDue | NoticeDue, *, give_up: bool) -> _Outcome:
+    async def _after_failure(self, key: str, item: CodeDue | ApprovalDue | ReminderDue | NoticeDue, *, give_up: bool) -> _Outcome:
         if give_up:
             await self._shell.transact(lambda transaction: self._remove(transaction, key))
         else:

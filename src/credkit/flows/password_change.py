@@ -22,7 +22,7 @@ from credkit.flows.transaction import Transaction
 from credkit.identifiers import Identifier
 from credkit.lifting import finish
 from credkit.messages import MessageKind
-from credkit.passwords import normalize_password
+from credkit.passwords import Strength, normalize_password
 from credkit.ports import AsyncHashingPlace
 from credkit.secret import PasswordInput, Secret
 
@@ -68,6 +68,13 @@ class AsyncPasswordChange:
         Of *identifiers* those that are not complete yet are passed over.
         """
         return self._shell.policy.password.findings(password, identifiers=list(self._complete(identifiers)), words=site_words(self._shell))
+
+    async def strength(self, password: PasswordInput, *, identifiers: Sequence[IdentifierInput] = ()) -> Strength:
+        """Return how strong a proposed password looks, for a meter: advice only (PW-24); count and store nothing.
+
+        Of *identifiers* those that are not complete yet are passed over.
+        """
+        return self._shell.policy.password.strength(password, identifiers=list(self._complete(identifiers)), words=site_words(self._shell))
 
     def _complete(self, typed: Sequence[IdentifierInput]) -> Iterator[Identifier]:
         for text in [typed] if isinstance(typed, str) else typed:  # text is a sequence, too, of its letters
@@ -153,3 +160,10 @@ class PasswordChange:
         Of *identifiers* those that are not complete yet are passed over.
         """
         return finish(self._flow.findings(password, identifiers=identifiers))
+
+    def strength(self, password: PasswordInput, *, identifiers: Sequence[IdentifierInput] = ()) -> Strength:
+        """Return how strong a proposed password looks, for a meter: advice only (PW-24); count and store nothing.
+
+        Of *identifiers* those that are not complete yet are passed over.
+        """
+        return finish(self._flow.strength(password, identifiers=identifiers))

@@ -98,6 +98,8 @@ class Shell:
     spread: timedelta
     allow_test_domains: bool = False
     breaches: AsyncBreachList | None = None
+    smtputf8: bool = False
+    """Whether the notifier can send to addresses beyond ASCII (ID-09)."""
 
     async def transact(self, decide: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run a decision; see `transaction.transact`."""
@@ -127,7 +129,7 @@ class Shell:
             ConfigurationError: *context* is none.
         """
         region = checked(context).region or self.site.default_region
-        return parse_identifier(text, region=region, allow_test_domains=self.allow_test_domains)
+        return parse_identifier(text, region=region, allow_test_domains=self.allow_test_domains, smtputf8=self.smtputf8)
 
     def kind(self, kind: str) -> str:
         """Return the name of a kind of record at this site."""

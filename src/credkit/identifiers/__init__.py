@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from credkit.errors import InvalidIdentifier
 from credkit.identifiers.email import EmailAddress
+from credkit.identifiers.lookalikes import confusable_skeleton, mixes_scripts
 from credkit.identifiers.parse import Identifier, parse_identifier, restore_identifier
 from credkit.identifiers.phone import PhoneNumber
 
-__all__ = ["EmailAddress", "Identifier", "InvalidIdentifier", "PhoneNumber", "parse_identifier", "restore_identifier"]
+__all__ = [
+    "EmailAddress",
+    "Identifier",
+    "InvalidIdentifier",
+    "PhoneNumber",
+    "confusable_skeleton",
+    "mixes_scripts",
+    "parse_identifier",
+    "restore_identifier",
+]

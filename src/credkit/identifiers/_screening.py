@@ -57,6 +57,8 @@ def _is_unsafe(text: str) -> bool:
 
     Category C is controls (CR, LF, NUL), format (bidi, zero-width), lone surrogates, private use and unassigned.
     """
+    if text.isascii():
+        return not text.isprintable()  # the same, without a look at each character
     if INVISIBLE.search(text) or _FALSE_AT_SIGNS.search(text):
         return True
     return any(category[0] == "C" or category in {"Zl", "Zp"} for category in map(unicodedata.category, text))

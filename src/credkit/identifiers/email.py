@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal, final
 
 from credkit.errors import InvalidIdentifier, Reason
 from credkit.identifiers._screening import screened
+from credkit.identifiers._scripts import is_mixed
 
 __all__ = ["EmailAddress"]
 
@@ -34,6 +36,11 @@ _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
 _DOT_ATOM: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*")
 """RFC 5321 section 4.1.2, Dot-string. Atoms and dots share no character, so matching is linear."""
 
+_BEYOND_ASCII: Final = re.compile("[^\x00-\x7f]")
+
+_WORD: Final = re.compile(r"[^\x00-/:-@\[-`{-~]+")
+"""What stands between signs of ASCII; marks belong to the letters before them."""
+
 _ASCII_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 """A to Z and nothing else: `str.lower` turns the Kelvin sign into k and İ into two code points (ID-03)."""
 
@@ -47,15 +54,16 @@ class EmailAddress:
     entered: str = field(compare=False)
     """As typed, without outer spaces: for showing it to its owner."""
     canonical: str
-    """ASCII throughout: the key for uniqueness, look-ups and limits (ID-05)."""
+    """The key for uniqueness, look-ups and limits (ID-05): ASCII throughout, but for a local part beyond it, which is NFC (ID-03)."""
 
     @classmethod
-    def parse(cls, text: str, *, allow_test_domains: bool = False) -> EmailAddress:
+    def parse(cls, text: str, *, allow_test_domains: bool = False, smtputf8: bool = False) -> EmailAddress:
         """Return the address that *text* is.
 
         Args:
             text: What was typed; anything but text is refused like wrong text (REQ-D4c).
             allow_test_domains: Accept names under `.test` (RFC 6761 section 6.2), which reach nobody (ID-08).
+            smtputf8: Accept a local part beyond ASCII, which only a mailer that speaks SMTPUTF8 can send to (RFC 6531, ID-09).
 
         Raises:
             InvalidIdentifier: It is none, or none that mail can be sent to; nothing else is ever raised (ID-01).
@@ -64,7 +72,7 @@ class EmailAddress:
         local, at_sign, domain = entered.partition("@")
         if not at_sign:
             raise InvalidIdentifier(Reason.EMAIL_INVALID)
-        _judge_local(local)
+        _judge_local(local, smtputf8=smtputf8)
         if not domain or "@" in domain:
             raise InvalidIdentifier(Reason.EMAIL_INVALID)
         return cls(entered=entered, canonical=_canonical(local, domain, allow_test_domains=allow_test_domains))
@@ -93,26 +101,42 @@ class EmailAddress:
         return f"{type(self).__name__}({self.masked!r})"
 
 
-def _judge_local(local: str) -> None:
+def _judge_local(local: str, *, smtputf8: bool) -> None:
     """Refuse a local part that is missing, of an unsupported kind (ID-08, ID-09), too long or no dot-string."""
-    if local.startswith('"') or not local.isascii():
+    if local.startswith('"') or not (local.isascii() or (smtputf8 and _is_plain_word(local))):
         raise InvalidIdentifier(Reason.EMAIL_UNSUPPORTED)
-    if len(local) > _LONGEST_LOCAL:
+    if len(local.encode()) > _LONGEST_LOCAL:
         raise InvalidIdentifier(Reason.IDENTIFIER_TOO_LONG)
-    if not _DOT_ATOM.fullmatch(local):
+    if not _DOT_ATOM.fullmatch(_BEYOND_ASCII.sub("a", local)):
         raise InvalidIdentifier(Reason.EMAIL_INVALID)
+
+
+def _is_plain_word(local: str) -> bool:
+    """Return whether what *local* has beyond ASCII are letters, marks and digits as one types them, of scripts that go together.
+
+    RFC 6531 allows any sign. But what Unicode calls compatible with other letters (full-width ones, ligatures, the Kelvin sign) two mail hosts
+    take for different ones or for the same, and a word that mixes scripts is made to look like another.
+    """
+    normal = unicodedata.normalize("NFC", local)
+    return (
+        all(c.isascii() or (unicodedata.category(c)[0] in "LM" or unicodedata.category(c) == "Nd") for c in normal)
+        and unicodedata.normalize("NFKC", local) == normal
+        and not any(unicodedata.normalize("NFC", c).isascii() for c in local if not c.isascii())
+        and not any(unicodedata.combining(atom[:1] or "a") for atom in normal.split("."))
+        and not any(map(is_mixed, _WORD.findall(normal)))
+    )
 
 
 def _canonical(local: str, domain: str, *, allow_test_domains: bool) -> str:
     if domain.startswith("["):  # An address literal, RFC 5321 section 4.1.3: valid, and never a person's address (ID-08).
         raise InvalidIdentifier(Reason.EMAIL_UNSUPPORTED)
-    if len(local) + 1 + len(domain) > _LONGEST_ADDRESS:
+    if len(local.encode()) + 1 + len(domain) > _LONGEST_ADDRESS:
         raise InvalidIdentifier(Reason.IDENTIFIER_TOO_LONG)
     a_labels = _a_labels(domain, allow_test_domains=allow_test_domains)
     if a_labels is None:
         raise InvalidIdentifier(Reason.EMAIL_DOMAIN_INVALID)
-    canonical = f"{local}@{a_labels}".translate(_ASCII_LOWER)
-    if len(canonical) > _LONGEST_ADDRESS:  # Once more: A-labels are longer than what they stand for.
+    canonical = f"{unicodedata.normalize('NFC', local)}@{a_labels}".translate(_ASCII_LOWER)
+    if len(local.encode()) + 1 + len(a_labels) > _LONGEST_ADDRESS:  # Once more: A-labels are longer than what they stand for.
         raise InvalidIdentifier(Reason.IDENTIFIER_TOO_LONG)
     return canonical
 

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+from credkit.identifiers._scripts import is_mixed
 from credkit.identifiers.parse import Identifier
 from credkit.identifiers.phone import PhoneNumber
 
@@ -19,15 +20,6 @@ __all__ = ["confusable_skeleton", "mixes_scripts"]
 
 _ALIKE_IN_ASCII: Final = str.maketrans("01i|", "olll")
 _PAIRS: Final = (("rn", "m"), ("vv", "w"))
-
-_TOGETHER: Final = (
-    frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA"}),
-    frozenset({"LATIN", "CJK", "BOPOMOFO"}),
-    frozenset({"LATIN", "CJK", "HANGUL"}),
-)
-"""Scripts that one word may be written in: the "highly restrictive" level of UTS 39 section 5.2."""
-
-_NO_SCRIPT: Final = frozenset({"MODIFIER", "COMBINING"})
 
 
 def confusable_skeleton(identifier: Identifier) -> str:
@@ -46,7 +38,7 @@ def mixes_scripts(domain: str) -> bool:
 
     Such a domain is shown as A-labels. One that mixes nothing may still look like another as a whole: compare skeletons for that.
     """
-    return any(_is_mixed(_shown(label)) for label in unicodedata.normalize("NFKC", domain.lower()).split("."))
+    return any(is_mixed(_shown(label)) for label in unicodedata.normalize("NFKC", domain.lower()).split("."))
 
 
 def _shown(label: str) -> str:
@@ -64,17 +56,6 @@ def _skeleton(text: str) -> str:
     for pair, letter in _PAIRS:
         alike = alike.replace(pair, letter)
     return unicodedata.normalize("NFD", alike)
-
-
-def _is_mixed(label: str) -> bool:
-    scripts = {script for sign in label if unicodedata.category(sign)[0] == "L" and (script := _script(sign)) not in _NO_SCRIPT}
-    return len(scripts) > 1 and not any(scripts <= together for together in _TOGETHER)
-
-
-def _script(letter: str) -> str:
-    """Return the script of a letter by the first word of its name, which the standard library knows; of the property itself it has nothing."""
-    first = unicodedata.name(letter, "UNKNOWN").replace("-", " ").split()[0]
-    return "CJK" if first == "IDEOGRAPHIC" else first
 
 
 @cache

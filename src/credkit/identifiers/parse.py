@@ -23,13 +23,14 @@ _BEGINS_AS_NUMBER: Final = re.compile(r"[+\uff0b]|(?:[^\w]*\d){4}")
 """A plus, or four digits with nothing but signs between them."""
 
 
-def parse_identifier(text: str | Identifier, *, region: str | None = None, allow_test_domains: bool = False) -> Identifier:
+def parse_identifier(text: str | Identifier, *, region: str | None = None, allow_test_domains: bool = False, smtputf8: bool = False) -> Identifier:
     """Return the address or number that *text* is; one that is parsed already is returned unchanged.
 
     Args:
         text: What was typed; anything but text or an identifier is refused like wrong text (REQ-D4c).
         region: See `PhoneNumber.parse`.
         allow_test_domains: See `EmailAddress.parse`.
+        smtputf8: See `EmailAddress.parse`.
 
     Raises:
         InvalidIdentifier: It is neither; nothing else is ever raised (ID-01).
@@ -38,7 +39,7 @@ def parse_identifier(text: str | Identifier, *, region: str | None = None, allow
         return text
     typed = screened(text)
     if "@" in typed:
-        return EmailAddress.parse(typed, allow_test_domains=allow_test_domains)
+        return EmailAddress.parse(typed, allow_test_domains=allow_test_domains, smtputf8=smtputf8)
     if _looks_like_a_number(typed):
         return PhoneNumber.parse(typed, region=region)
     raise InvalidIdentifier(Reason.IDENTIFIER_UNRECOGNISED)

@@ -81,7 +81,7 @@ class PhoneNumber:
 
 def _dialled(entered: str) -> str:
     """Return *entered* as ASCII digits, with a plus in front if it has one."""
-    plain = "".join(map(_plain, entered))
+    plain = entered if entered.isascii() else "".join(map(_plain, entered))
     if _SECOND_PLUS.search(plain):
         raise InvalidIdentifier(Reason.IDENTIFIER_SEVERAL)
     dialled = _PUNCTUATION.sub("", plain)

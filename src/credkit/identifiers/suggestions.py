@@ -73,14 +73,14 @@ _NEAR_AT: Final = "\"'2q0\u00e0\u00f2\u00e9#!&\u00a7\u00a3$*?"
 """What comes out on one keyboard where the at-sign lies on another, or where Shift or AltGr was let go."""
 
 
-def suggest_email(text: str, *, allow_test_domains: bool = False) -> Suggestion | None:
+def suggest_email(text: str, *, allow_test_domains: bool = False, smtputf8: bool = False) -> Suggestion | None:
     """Return the address that *text* may be a slip of; `None` if it may be right, or nothing likely is near.
 
     ``ada@gmial.con`` gives ``ada@gmail.com``; ``ada@example.com`` gives nothing.
     """
     if not _is_worth_it(text):
         return None
-    typed = _parsed(text, allow_test_domains)
+    typed = _parsed(text, allow_test_domains, smtputf8)
     if typed is not None:
         return _doubt(typed, allow_test_domains)
     for slip, candidate in _mended(text):
@@ -106,9 +106,9 @@ def _is_worth_it(text: object) -> bool:
     return isinstance(text, str) and 2 < len(text) <= LONGEST
 
 
-def _parsed(text: str, allow_test_domains: bool) -> EmailAddress | None:  # noqa: FBT001  # private
+def _parsed(text: str, allow_test_domains: bool, smtputf8: bool = False) -> EmailAddress | None:  # noqa: FBT001, FBT002  # private
     try:
-        return EmailAddress.parse(text, allow_test_domains=allow_test_domains)
+        return EmailAddress.parse(text, allow_test_domains=allow_test_domains, smtputf8=smtputf8)
     except InvalidIdentifier:
         return None
 
@@ -127,7 +127,9 @@ def _doubt(typed: EmailAddress, allow_test_domains: bool) -> Suggestion | None: 
     if is_well_known(_domain(typed)):
         return None
     near = suggested_domain(_domain(typed))
-    for slip, candidate in (*_in_other_layouts(typed.entered), *_from_pad(typed.entered)):
+    # What is beyond ASCII was meant so where it is accepted: as it is no slip of the keyboard, only its domain may be one.
+    other = (*_in_other_layouts(typed.entered), *_from_pad(typed.entered)) if typed.canonical.isascii() else ()
+    for slip, candidate in other:
         meant = _parsed(candidate, allow_test_domains)
         if meant is not None and is_well_known(_domain(meant)) and _domain(meant) != near:
             return Suggestion(slip=slip, text=meant.entered)

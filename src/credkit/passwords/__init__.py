@@ -10,8 +10,10 @@ from credkit.passwords.hasher import OWASP_MINIMUM, RFC_9106_LOW_MEMORY, HashFac
 from credkit.passwords.legacy import Bcrypt, LegacyHash, Pbkdf2, Scrypt
 from credkit.passwords.normalization import LONGEST_PASSWORD, normalize_password
 from credkit.passwords.rules import PasswordRules
+from credkit.passwords.strength import HIGHEST_SCORE, Strength
 
 __all__ = [
+    "HIGHEST_SCORE",
     "LONGEST_PASSWORD",
     "OWASP_MINIMUM",
     "RFC_9106_LOW_MEMORY",
@@ -25,6 +27,7 @@ __all__ = [
     "Pbkdf2",
     "Place",
     "Scrypt",
+    "Strength",
     "Verification",
     "normalize_password",
 ]

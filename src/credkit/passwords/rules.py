@@ -11,8 +11,9 @@ from typing import Final
 
 from credkit.errors import ConfigurationError, Finding, FindingKind, PasswordRefused
 from credkit.identifiers import Identifier
-from credkit.passwords._blocklist import is_made_of, shortest_unit, words_in
+from credkit.passwords._blocklist import Makings, is_frequent, makings_of, names_in, shortest_unit, words_in
 from credkit.passwords.normalization import LONGEST_PASSWORD, normalize_password
+from credkit.passwords.strength import Strength, bits_of, score_of
 from credkit.secret import PasswordInput, Secret
 
 __all__ = ["PasswordRules"]
@@ -59,6 +60,19 @@ class PasswordRules:
             return refused.findings
         return tuple(self._findings(chosen, identifiers, words, current))
 
+    def strength(self, proposed: PasswordInput, *, identifiers: Sequence[Identifier] = (), words: Sequence[str] = ()) -> Strength:
+        """Return how strong a proposed password looks, for a meter: advice only, and nothing that a rule should be made of (PW-24).
+
+        Args:
+            proposed: The password as typed.
+            identifiers: The person's: what is made of them adds little.
+            words: The site's own words, in the same way.
+        """
+        found = self.findings(proposed, identifiers=identifiers, words=words)
+        if found:
+            return Strength(score=0, findings=found)
+        return Strength(score=score_of(bits_of(normalize_password(proposed).reveal(), _known_of(identifiers) | _known_in(words))))
+
     def describe(self, locale: str | None = None) -> str:
         """Return the rules in a sentence for the page, in English whatever the *locale*."""
         return f"At least {self.shortest} characters, spaces and signs of any script included. Several unrelated words are easy to remember."
@@ -67,23 +81,39 @@ class PasswordRules:
         text = chosen.reveal()
         if len(text) < self.shortest:
             yield Finding(kind=FindingKind.TOO_SHORT, limit=self.shortest)
-        unit = shortest_unit(text)
-        own = frozenset[str]().union(*map(_words_of, identifiers))
-        site = frozenset[str]().union(*map(words_in, words))
-        if is_made_of(unit) or (unit != text and len(unit) < self.shortest):
-            yield Finding(kind=FindingKind.COMMON)
-        elif is_made_of(unit, own):
-            yield Finding(kind=FindingKind.IDENTIFIER)
-        elif is_made_of(unit, own | site):
-            yield Finding(kind=FindingKind.SITE_WORD)
+        if (kind := self._weakness(text, identifiers, words)) is not None:
+            yield Finding(kind=kind)
         if current is not None and chosen == current:
             yield Finding(kind=FindingKind.CURRENT)
+
+    def _weakness(self, text: str, identifiers: Sequence[Identifier], words: Sequence[str]) -> FindingKind | None:
+        """Return why *text* would be tried early, however long it is."""
+        if is_frequent(text):
+            return FindingKind.COMMON
+        own, site = _known_of(identifiers), _known_in(words)
+        unit = shortest_unit(text)
+        held = makings_of(unit, own | site)
+        if held is Makings.PERSONAL:
+            return FindingKind.IDENTIFIER if makings_of(unit, own) else FindingKind.SITE_WORD
+        if held is Makings.COMMON:
+            return FindingKind.COMMON
+        if unit != text and (held or len(unit) < self.shortest):
+            return FindingKind.REPEATED
+        return FindingKind.SEQUENCE if held else None
+
+
+def _known_of(identifiers: Sequence[Identifier]) -> frozenset[str]:
+    return frozenset[str]().union(*map(_words_of, identifiers))
+
+
+def _known_in(words: Sequence[str]) -> frozenset[str]:
+    return frozenset[str]().union(*map(words_in, words))
 
 
 def _words_of(identifier: Identifier) -> frozenset[str]:
     """Return the words a person's password is often made of: those of the address and its domain; of a number its ends."""
     if identifier.kind == "email":
         local, _, domain = identifier.canonical.rpartition("@")
-        return words_in(local) | words_in(domain)
+        return names_in(local) | words_in(domain)
     digits = identifier.canonical.lstrip("+")
     return frozenset(digits[-length:] for length in range(4, len(digits) + 1))

@@ -168,7 +168,7 @@ class _Kept:
 
     def to(self, identifier: str | Identifier) -> list[Message]:
         """Return the messages to *identifier*, oldest first."""
-        wanted = parse_identifier(identifier, allow_test_domains=True)
+        wanted = parse_identifier(identifier, allow_test_domains=True, smtputf8=True)
         return [message for message in self.messages if message.to == wanted]
 
     def clear(self) -> None:

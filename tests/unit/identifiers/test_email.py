@@ -279,3 +279,60 @@ def test_defaults_that_a_host_changed_in_the_package_change_nothing_here(monkeyp
     assert refusal("ada@example") is Reason.EMAIL_DOMAIN_INVALID
     assert refusal("ada@site.test") is Reason.EMAIL_DOMAIN_INVALID
     assert EmailAddress.parse("ada@example.com").canonical == "ada@example.com"
+
+
+# ID-09: off unless the mailer can send to it.
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("\u00e4da@example.com", "\u00e4da@example.com"),
+        ("a\u0308DA@Example.com", "\u00e4da@example.com"),
+        ("\u7528\u6237@example.com", "\u7528\u6237@example.com"),
+        (
+            "\u0438\u0432\u0430\u043d.\u043f\u0435\u0442\u0440\u043e\u0432+x@example.com",
+            "\u0438\u0432\u0430\u043d.\u043f\u0435\u0442\u0440\u043e\u0432+x@example.com",
+        ),
+        ("\u0418\u0432\u0430\u043d@example.com", "\u0418\u0432\u0430\u043d@example.com"),
+        ("\u0939\u093f\u0928\u094d\u0926\u0940@example.com", "\u0939\u093f\u0928\u094d\u0926\u0940@example.com"),
+        ("m\u0131ke@example.com", "m\u0131ke@example.com"),
+        ("stra\u00dfe@b\u00fccher.example.com", "stra\u00dfe@xn--bcher-kva.example.com"),
+    ],
+)
+def test_an_address_beyond_ascii_is_accepted_only_where_the_mailer_can_send_to_it(text: str, canonical: str) -> None:
+    assert refusal(text) is Reason.EMAIL_UNSUPPORTED
+    address = EmailAddress.parse(text, smtputf8=True)
+    assert (address.entered, address.canonical) == (text, canonical)
+    assert address.address == f"{text.rpartition('@')[0]}@{canonical.rpartition('@')[2]}"
+    assert EmailAddress.parse(canonical, smtputf8=True) == address
+    assert address.masked == f"{canonical[0]}***@{canonical.rpartition('@')[2]}"
+
+
+@pytest.mark.parametrize(
+    "local",
+    [
+        *("m\u212ake", "\uff41da", "o\ufb03ce", "\u017fue", "a\u2460"),  # compatible with other letters
+        *("\u0440aypal", "p\u0430ypal", "\u03bfffice", "p\u0323\u0430ypal"),  # of scripts that no word mixes
+        *("\u2603", "ada\U0001f600", "a\u2013b", "a\u00a0b", "\u201cada\u201d"),  # no letters, marks or digits
+        "\u0301ada",  # a mark with nothing to stand on
+    ],
+    ids=ascii,
+)
+def test_beyond_ascii_only_plain_words_are_accepted(local: str) -> None:
+    with pytest.raises(InvalidIdentifier) as refused:
+        EmailAddress.parse(f"{local}@example.com", smtputf8=True)
+    assert refused.value.reason is Reason.EMAIL_UNSUPPORTED
+
+
+def test_a_local_part_is_as_long_as_it_is_sent() -> None:
+    # RFC 6531 section 3.3: octets, of UTF-8.
+    assert EmailAddress.parse("\u00e4" * 32 + "@example.com", smtputf8=True)
+    with pytest.raises(InvalidIdentifier) as refused:
+        EmailAddress.parse("\u00e4" * 33 + "@example.com", smtputf8=True)
+    assert refused.value.reason is Reason.IDENTIFIER_TOO_LONG
+
+
+@pytest.mark.parametrize(("text", "reason"), [("\u00e4..b@example.com", Reason.EMAIL_INVALID), (".\u00e4@example.com", Reason.EMAIL_INVALID)])
+def test_dots_stand_between_letters_also_beyond_ascii(text: str, reason: Reason) -> None:
+    with pytest.raises(InvalidIdentifier) as refused:
+        EmailAddress.parse(text, smtputf8=True)
+    assert refused.value.reason is reason

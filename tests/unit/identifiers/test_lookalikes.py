@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from credkit.identifiers import EmailAddress, parse_identifier
-from credkit.identifiers.lookalikes import confusable_skeleton, mixes_scripts
+from credkit.identifiers import EmailAddress, confusable_skeleton, mixes_scripts, parse_identifier
 
 
 def skeleton(text: str) -> str:

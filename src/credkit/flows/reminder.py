@@ -1,0 +1,82 @@
+"""Reminding people what they sign in with: sent to the contact that was typed if it is theirs, and nowhere else (SI-06).
+
+`send` asks nobody whose it is: one load, one commit, the same for everybody (F17). It earns nothing and changes nothing, so there is no ticket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from credkit.budgets import Limit
+from credkit.context import Context
+from credkit.errors import Reason
+from credkit.flows.challenges import OUTBOX
+from credkit.flows.metering import load_meters
+from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.transaction import Transaction
+from credkit.lifting import finish
+from credkit.outbox import ReminderDue
+
+__all__ = ["AsyncReminder", "Reminder"]
+
+_LIFE: Final = timedelta(hours=1)
+"""How long it may wait for a notifier that fails: after that its reader has asked again, or got in."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncReminder:
+    """Remind somebody what they sign in with."""
+
+    _shell: Shell
+
+    async def send(self, identifier: IdentifierInput, *, context: Context) -> None:
+        """Send to *identifier* what its owner signs in with, masked, if it is anybody's; say nothing of whether it was.
+
+        Raises:
+            InvalidIdentifier: What was typed is neither an email address nor a phone number.
+            Refused: TOO_MANY_REQUESTS, with `retry_after`.
+            Busy: Others kept writing; nothing was sent.
+            StoreError: The store failed; it may or may not be sent, and the call can be repeated.
+        """
+        shell, now = self._shell, self._shell.clock.now()
+        typed = shell.parse(identifier, context)
+        item = ReminderDue(id=shell.fresh_id(), at=now, device=context.device, place=context.place, locale=context.locale, typed=typed)
+
+        async def queue(transaction: Transaction) -> datetime:
+            meters = await load_meters(shell, transaction, self._limits(item, context))
+            for meter in meters:
+                meter.require_room(now, Reason.TOO_MANY_REQUESTS)
+            for meter in meters:
+                meter.charge(transaction, now)
+            due_at = shell.delivery_start(now)
+            transaction.put(key=shell.key(OUTBOX, item.id), kind=shell.kind(OUTBOX), payload=item.to_payload(), expires_at=now + _LIFE, due_at=due_at)
+            return due_at
+
+        await shell.dispatch(await shell.transact(queue))
+
+    def _limits(self, item: ReminderDue, context: Context) -> list[tuple[Limit, Subject]]:
+        limits = self._shell.policy.limits
+        typed = (limits.begins, Subject.identifier(item.typed, what="begin:reminder"))
+        return [typed] if context.network_key is None else [typed, (limits.network_begins, Subject.network(context.network_key))]
+
+
+class Reminder:
+    """Remind somebody what they sign in with, from blocking code."""
+
+    __slots__ = ("_flow",)
+
+    def __init__(self, shell: Shell) -> None:
+        self._flow = AsyncReminder(shell)
+
+    def send(self, identifier: IdentifierInput, *, context: Context) -> None:
+        """Send to *identifier* what its owner signs in with, masked, if it is anybody's; say nothing of whether it was.
+
+        Raises:
+            InvalidIdentifier: What was typed is neither an email address nor a phone number.
+            Refused: TOO_MANY_REQUESTS, with `retry_after`.
+            Busy: Others kept writing; nothing was sent.
+            StoreError: The store failed; it may or may not be sent, and the call can be repeated.
+        """
+        return finish(self._flow.send(identifier, context=context))
