@@ -292,15 +292,9 @@ def test_fifty_sign_ups_completed_at_once_make_one_sign_in() -> None:
 # ID-09: accepted only where the notifier says that it can send to it; each site of a kit has a notifier of its own.
 
 
-class Utf8Inbox(Inbox):
-    """An inbox that takes any address."""
-
-    smtputf8 = True
-
-
 def test_an_address_beyond_ascii_is_accepted_where_the_notifier_takes_it_and_nowhere_else() -> None:
     address = "\u0438\u0432\u0430\u043d@example.com"
-    able, unable = journeys.build(inbox=Utf8Inbox()), journeys.build()
+    able, unable = journeys.build(inbox=Inbox(smtputf8=True)), journeys.build()
     assert journeys.refusal(unable.kit.sign_up.begin, address, context=CONTEXT).reason is Reason.EMAIL_UNSUPPORTED
     credential = able.add(address, password=journeys.OLD)
     assert [entry.identifier.canonical for entry in credential.identifiers] == [address]
@@ -308,7 +302,7 @@ def test_an_address_beyond_ascii_is_accepted_where_the_notifier_takes_it_and_now
 
     sibling = able.kit.at(journeys.other_site(), credentials=able.credentials, notifier=Inbox())
     assert journeys.refusal(sibling.sign_up.begin, address, context=CONTEXT).reason is Reason.EMAIL_UNSUPPORTED
-    back = unable.kit.at(journeys.other_site(), credentials=unable.credentials, notifier=Utf8Inbox())
+    back = unable.kit.at(journeys.other_site(), credentials=unable.credentials, notifier=Inbox(smtputf8=True))
     assert back.sign_up.begin(address, context=CONTEXT)
     assert back.help.smtputf8
 

@@ -155,11 +155,14 @@ def _digest(salt: str, password: Secret) -> str:
 
 
 class _Kept:
-    def __init__(self) -> None:
+    def __init__(self, *, smtputf8: bool = False) -> None:
+        """Take addresses beyond ASCII, or not."""
         self.messages: list[Message] = []
         """Everything delivered, oldest first."""
         self.failing: Exception | None = None
         """What to raise instead of delivering."""
+        self.smtputf8: bool = smtputf8
+        """Whether it can send to addresses beyond ASCII."""
 
     def _keep(self, message: Message) -> None:
         if self.failing is not None:

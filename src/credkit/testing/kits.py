@@ -102,7 +102,7 @@ class TestWorld:
             PasswordRefused: The password breaks a rule of the policy.
             AssertionError: Somebody has that identifier already.
         """
-        inbox, context = Inbox(), Context.none()
+        inbox, context = Inbox(smtputf8=True), Context.none()
         elsewhere = self.kit.at(_elsewhere(self.kit.site, self.entropy), credentials=self.credentials, notifier=inbox)
         with _script_left_alone(self.entropy):
             ticket = elsewhere.sign_up.begin(identifier, context=context)
@@ -139,7 +139,7 @@ class AsyncTestWorld:
             PasswordRefused: The password breaks a rule of the policy.
             AssertionError: Somebody has that identifier already.
         """
-        inbox, context = AsyncInbox(), Context.none()
+        inbox, context = AsyncInbox(smtputf8=True), Context.none()
         elsewhere = self.kit.at(_elsewhere(self.kit.site, self.entropy), credentials=self.credentials, notifier=inbox)
         with _script_left_alone(self.entropy):
             ticket = await elsewhere.sign_up.begin(identifier, context=context)
