@@ -30,6 +30,11 @@ HEAVY = ("asyncio", "concurrent.futures", "sqlite3")
 
 EAGER: dict[tuple[str, str], str] = {
     ("credkit.stores.sqlite", "sqlite3"): "the module is about nothing else, and nothing imports it for the host",
+    ("credkit.stores.sqlalchemy", "sqlalchemy"): "as above",
+    ("credkit.stores.sqlalchemy.credentials", "sqlalchemy"): "as above",
+    ("credkit.stores.sqlalchemy.engines", "sqlalchemy"): "as above",
+    ("credkit.stores.sqlalchemy.records", "sqlalchemy"): "as above",
+    ("credkit.stores.sqlalchemy.schema", "sqlalchemy"): "as above",
 }
 """(module, what it imports at once): why it may."""
 
