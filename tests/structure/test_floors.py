@@ -35,6 +35,7 @@ EAGER: dict[tuple[str, str], str] = {
     ("credkit.stores.sqlalchemy.engines", "sqlalchemy"): "as above",
     ("credkit.stores.sqlalchemy.records", "sqlalchemy"): "as above",
     ("credkit.stores.sqlalchemy.schema", "sqlalchemy"): "as above",
+    ("credkit.stores.valkey", "valkey"): "as above",
 }
 """(module, what it imports at once): why it may."""
 

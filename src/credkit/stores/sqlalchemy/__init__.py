@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from credkit.errors import ConfigurationError
 from credkit.lifting import OffloadedCredentials, OffloadedRecords, offload
 from credkit.stores.sqlalchemy.credentials import OnAdd, SqlCredentials
-from credkit.stores.sqlalchemy.engines import Engines, SchemaError, check
+from credkit.stores.sqlalchemy.engines import Engines, check
 from credkit.stores.sqlalchemy.records import SqlRecords
 from credkit.stores.sqlalchemy.schema import MYSQL, SCHEMA, TABLES, Tables, add_function, commit_function, tables
 
@@ -26,7 +26,6 @@ __all__ = [
     "AsyncSqlStores",
     "Durability",
     "OnAdd",
-    "SchemaError",
     "SqlCredentials",
     "SqlRecords",
     "SqlStores",

@@ -21,11 +21,11 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from credkit.errors import ConfigurationError, IdentifierTaken, StoreError
+from credkit.errors import ConfigurationError, IdentifierTaken, SchemaError, StoreError
 from credkit.per_process import PerProcess
 from credkit.stores.sqlalchemy.schema import MYSQL, SCHEMA, TABLES
 
-__all__ = ["Engines", "SchemaError", "check"]
+__all__ = ["Engines", "check"]
 
 T = TypeVar("T")
 
@@ -53,10 +53,6 @@ ROLLED_BACK: Final = frozenset({"40001", "40P01", 1213})
 
 ATTEMPTS: Final = 50
 """After that many a store is in trouble. Of those that meet, one gets through each time."""
-
-
-class SchemaError(StoreError):
-    """The tables are not those that this release needs: a deployment is half done. Nothing was changed; the text says what to run."""
 
 
 @dataclass(slots=True)
