@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha1
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import valkey
@@ -39,14 +38,6 @@ SCHEMA: Final = 1
 """How records lie in the server. It stands in the marker."""
 
 
-class _Script:
-    """A script, and what it is known by to a server that has run it."""
-
-    def __init__(self, body: str) -> None:
-        self.text = _BEFORE + body
-        self.name = sha1(self.text.encode(), usedforsecurity=False).hexdigest()  # the protocol's name for a script
-
-
 _BEFORE: Final = """
 local prefix = ARGV[1]
 if redis.call('GET', prefix .. 'schema') ~= ARGV[2] then
@@ -73,13 +64,18 @@ end
 
 Nothing has a time to live: what is forgotten is decided by credkit's clock, in `purge`."""
 
-_LOAD: Final = _Script("""
+_LOAD: Final = (
+    _BEFORE
+    + """
 local keys = {}
 for place = 3, #ARGV do keys[#keys + 1] = ARGV[place] end
 return rows(keys)
-""")
+"""
+)
 
-_COMMIT: Final = _Script("""
+_COMMIT: Final = (
+    _BEFORE
+    + """
 local width, keys, lost = 8, {}, false
 for line = 3, #ARGV, width do
     keys[#keys + 1] = ARGV[line]
@@ -100,15 +96,19 @@ for line = 3, #ARGV, width do
     end
 end
 return {1, {}}
-""")
+"""
+)
 
-_DUE: Final = _Script("return rows(redis.call('ZRANGEBYSCORE', prefix .. 'd:' .. ARGV[3], '-inf', ARGV[4], 'LIMIT', 0, ARGV[5]))")
+_DUE: Final = _BEFORE + "return rows(redis.call('ZRANGEBYSCORE', prefix .. 'd:' .. ARGV[3], '-inf', ARGV[4], 'LIMIT', 0, ARGV[5]))"
 
-_PURGE: Final = _Script("""
+_PURGE: Final = (
+    _BEFORE
+    + """
 local over = redis.call('ZRANGEBYSCORE', prefix .. 'e', '-inf', ARGV[3], 'LIMIT', 0, ARGV[4])
 for _, key in ipairs(over) do remove(key) end
 return #over
-""")
+"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class ValkeyRecords:
         """How many milliseconds the server may wait for its disk: less than we wait for its answer."""
         return max(1, int(800 * self._server.timeout))
 
-    def _run(self, script: _Script, *values: str | bytes | int, wait: bool = False, repeats: int = 0) -> Any:
+    def _run(self, script: str, *values: str | bytes | int, wait: bool = False, repeats: int = 0) -> Any:
         """Return what *script* returns; with *wait*, once what it wrote is on the disk. A dropped connection is replaced *repeats* times."""
         while True:
             try:
@@ -225,10 +225,10 @@ class ValkeyRecords:
                     raise
                 repeats -= 1
 
-    def _sent(self, script: _Script, values: Sequence[str | bytes | int], *, wait: bool) -> Any:
-        answers = self._pipelined(("EVALSHA", script.name), values, wait=wait)
+    def _sent(self, script: str, values: Sequence[str | bytes | int], *, wait: bool) -> Any:
+        answers = self._pipelined(("EVALSHA", self._client.get().register_script(script).sha), values, wait=wait)
         if isinstance(answers[0], NoScriptError):  # the server has not run it since its start
-            answers = self._pipelined(("EVAL", script.text), values, wait=wait)
+            answers = self._pipelined(("EVAL", script), values, wait=wait)
         for answer in answers:
             if isinstance(answer, ResponseError) and str(answer).startswith("CREDKIT"):
                 raise SchemaError(_explained(str(answer).removeprefix("CREDKIT ")))

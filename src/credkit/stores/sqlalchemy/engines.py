@@ -207,17 +207,17 @@ def check(connection: Connection) -> None:
 
 def _is_missing(failure: DBAPIError) -> bool:
     """Whether the failure is that of a table that is not there: each engine has its own word for it."""
-    known = {"42P01", 1146}
-    return _code(failure) in known or "no such table" in str(failure.orig)
-
-
-def _code(failure: DBAPIError) -> object:
-    original = failure.orig
-    return getattr(original, "sqlstate", None) or next(iter(getattr(original, "args", ())), None)
+    return bool(_codes(failure) & {"42P01", 1146}) or "no such table" in str(failure.orig)
 
 
 def _was_rolled_back(failure: DBAPIError) -> bool:
-    return _code(failure) in ROLLED_BACK
+    return bool(_codes(failure) & ROLLED_BACK)
+
+
+def _codes(failure: DBAPIError) -> frozenset[object]:
+    """Return what the engine calls the failure: a state of the SQL standard, or a number of its own."""
+    original = failure.orig
+    return frozenset((getattr(original, "sqlstate", None), *getattr(original, "args", ())[:1]))
 
 
 def _in_transaction(work: Callable[[Connection], T], begin: str, connection: Connection) -> T:
@@ -278,6 +278,7 @@ class _Gate:
         self._close = close
         self._idle = threading.Condition(threading.RLock())
         self._inside = 0
+        self._forking = False
         if hasattr(os, "register_at_fork"):  # nowhere else are there forks
             itself: weakref.ref[_Gate] = weakref.ref(self)
             stop, go_on, begin = (partial(_Gate._called, itself, what) for what in (_Gate._stop, _Gate._go_on, _Gate._begin_anew))
@@ -285,6 +286,7 @@ class _Gate:
 
     def __enter__(self) -> None:
         with self._idle:
+            self._idle.wait_for(lambda: not self._forking)
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
@@ -300,12 +302,16 @@ class _Gate:
 
     def _stop(self) -> None:
         self._idle.acquire()
+        self._forking = True
         self._idle.wait_for(lambda: self._inside == 0, self._patience)
         self._close()
 
     def _go_on(self) -> None:
+        self._forking = False
+        self._idle.notify_all()
         self._idle.release()
 
     def _begin_anew(self) -> None:
+        """Take a lock of its own: the parent's other threads, which may wait for the old one, are not here."""
         self._idle = threading.Condition(threading.RLock())
-        self._inside = 0
+        self._inside, self._forking = 0, False
