@@ -106,8 +106,8 @@ MUTANTS = (
     Mutant(
         "the notice is written after the change instead of the intent before it",
         "credkit.flows.changes",
-        "        due_at = await _write_intent(shell, announced)\n        stored = await _replace(shell, current, after)\n",
-        "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced)\n",
+        "        due_at = await _write_intent(shell, announced, forgets)\n        stored = await _replace(shell, current, after)\n",
+        "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced, forgets)\n",
         RESET.test_a_complete_and_the_courier,
     ),
     Mutant(

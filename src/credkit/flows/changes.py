@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from credkit.budgets import Limit
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.errors import Busy, StoreError
 from credkit.flows.challenges import OUTBOX
 from credkit.flows.courier import FOREVER
-from credkit.flows.shell import Shell
+from credkit.flows.metering import forget_uses
+from credkit.flows.shell import Shell, Subject
 from credkit.flows.transaction import ATTEMPTS, Transaction
 from credkit.identifiers import Identifier
 from credkit.messages import MessageKind
@@ -63,9 +65,16 @@ def intent_of(kind: MessageKind, change_id: str, credential: Credential, *, cont
 
 
 async def change_credential(
-    shell: Shell, before: Credential, *, intent: Callable[[Credential], Intent], change: Callable[[Credential], Credential]
+    shell: Shell,
+    before: Credential,
+    *,
+    intent: Callable[[Credential], Intent],
+    change: Callable[[Credential], Credential],
+    forgets: tuple[Limit, Subject] | None = None,
 ) -> Credential | None:
     """Swap *before* for what *change* makes of it, announced; return the credential as stored.
+
+    The uses that it *forgets* begin anew with the intent, so a change that dies half-way has forgotten them, too: whoever may make it may try again.
 
     A swap that lost to one that ended no proofs (a rehash, the courier's fence) is tried again; `None` means that the
     generation has moved, or that the credential is gone or carries this change's mark already: the caller looks and decides.
@@ -78,7 +87,7 @@ async def change_credential(
     for _ in range(ATTEMPTS):
         announced = intent(current)
         after = change(current)
-        due_at = await _write_intent(shell, announced)
+        due_at = await _write_intent(shell, announced, forgets)
         stored = await _replace(shell, current, after)
         if stored is not None:
             await shell.dispatch(due_at)
@@ -90,16 +99,19 @@ async def change_credential(
     raise Busy
 
 
-async def _write_intent(shell: Shell, intent: Intent) -> datetime:
+async def _write_intent(shell: Shell, intent: Intent, forgets: tuple[Limit, Subject] | None) -> datetime:
     """Write the intent under a new version, so that a courier about to forget it sees that the change is tried again."""
-    due_at = shell.delivery_start(shell.clock.now())
+    due_at, key = shell.delivery_start(shell.clock.now()), shell.key(OUTBOX, intent.id)
 
     async def write(transaction: Transaction) -> None:
-        key = shell.key(OUTBOX, intent.id)
         await transaction.load(key)
+        if forgets is not None:
+            await forget_uses(shell, transaction, *forgets)
         transaction.put(key=key, kind=shell.kind(OUTBOX), payload=intent.to_payload(), expires_at=intent.at + FOREVER, due_at=due_at)
 
-    await shell.transact(write)
+    counted = () if forgets is None else shell.budget_keys(forgets[0].name, forgets[1])
+    # Most changes are made once, by people whose count is at nothing: then there are no such records.
+    await shell.transact(write, presumed=dict.fromkeys((key, *counted)))
     return due_at
 
 
