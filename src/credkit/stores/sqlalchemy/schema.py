@@ -28,8 +28,8 @@ MYSQL: Final = frozenset({"mysql", "mariadb"})
 class Exact(TypeDecorator[str]):
     """Text that is equal to the same bytes only, at most *longest* characters."""
 
-    impl = Text
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
+    cache_ok: bool | None = True
 
     def __init__(self, longest: int) -> None:
         """Say how long it may be, for engines that must know."""
