@@ -369,6 +369,83 @@ def test_children_forked_while_threads_write_can_write(stores: SqlStores) -> Non
     assert stores.records.load(["count"])["count"].payload == str(len(counted) + 5).encode()
 
 
+# Plans ------------------------------------------------------------------------------------------------------------------------
+
+
+def filled(stores: SqlStores, count: int = 3000) -> None:
+    made = [put(record(f"{n:05}", due_at=NOW + timedelta(seconds=n) if n % 10 == 0 else None, expires_at=NOW + timedelta(seconds=n))) for n in range(count)]
+    assert stores.records.commit({}, made).done
+
+
+def plans_of(stores: SqlStores, prefix: str) -> list[str]:
+    """Return how the engine looks for what each call on records asks for, with the statements as they are sent."""
+    sent: list[tuple[str, Any]] = []
+    engine = stores._engines.engine()
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "credkit_record" in statement and not statement.startswith(("INSERT", prefix)):
+            sent.append((statement, parameters[0] if isinstance(parameters, list) else parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    stores.records.load(["00001", "absent"])
+    stores.records.due("kind", NOW, 10)
+    stores.records.purge(NOW, 10)
+    stores.records.commit({"00002": 9}, [put(record("00003", version=2), expected=1)])
+    event.remove(engine, "before_cursor_execute", note)
+
+    def explain(connection: Any) -> list[str]:
+        return [" / ".join(str(row) for row in connection.exec_driver_sql(f"{prefix} {statement}", values).all()) for statement, values in sent]
+
+    return stores._engines.unchecked(explain)
+
+
+def test_sqlite_looks_for_everything_in_an_index(tmp_path: Path) -> None:
+    stores = SqlStores.from_url(f"sqlite:///{tmp_path / 'test.sqlite'}").create()
+    filled(stores)
+    plans = plans_of(stores, "EXPLAIN QUERY PLAN")
+    stores.close()
+    assert len(plans) == 4
+    assert [plan for plan in plans if "SCAN credkit_record" in plan or "TEMP B-TREE" in plan] == []
+    assert "credkit_record_due" in plans[1]
+    assert "credkit_record_expiry" in plans[2]
+
+
+def test_postgres_looks_for_everything_in_an_index(postgres_server: postgres.Postgres) -> None:
+    empty(postgres_server.url)
+    stores = SqlStores.from_url(postgres_server.url, pool_size=1).create()
+    filled(stores)
+    stores._engines.unchecked(lambda connection: connection.execute(text("ANALYZE credkit_record")))
+    plans = plans_of(stores, "EXPLAIN")
+    assert len(plans) == 3, "the commit is a function; see below"
+    assert [plan for plan in plans if "Seq Scan" in plan] == []
+    assert "credkit_record_due" in plans[1]
+    assert "credkit_record_expiry" in plans[2]
+    stores.close()
+
+
+def test_no_call_reads_the_whole_table_on_postgres(postgres_server: postgres.Postgres) -> None:
+    """By the server's own count, which knows what happens inside the function. Also right after the table was made, and by plans that are kept."""
+    empty(postgres_server.url)
+    stores = SqlStores.from_url(postgres_server.url, pool_size=1).create()
+
+    def whole_reads() -> int:
+        def ask(connection: Any) -> int:
+            connection.execute(text("SELECT pg_stat_force_next_flush()"))
+            return int(connection.execute(text("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'credkit_record'")).scalar_one())
+
+        return stores._engines.unchecked(ask)
+
+    before = whole_reads()
+    for number in range(20):
+        stores.records.commit({"absent": 0}, [put(record(f"{number}"))])
+        stores.records.commit({f"{number}": 1}, [put(record("made", version=2), expected=9)])
+    filled(stores)
+    for number in range(20):
+        stores.records.commit({"absent": 0, "00001": 1}, [put(record(f"{number}", version=3), expected=1)])
+    assert whole_reads() == before
+    stores.close()
+
+
 # PostgreSQL alone ---------------------------------------------------------------------------------------------------------------
 
 
