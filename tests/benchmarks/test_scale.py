@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import sqlite3
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -57,18 +58,19 @@ class Filled:
     """Bytes that it takes."""
     settle: Callable[[], None]
     """What an engine does by itself in time."""
-    bulk: Callable[[Iterator[Sequence[Any]]], None] | None = None
-    """Takes rows past the store, for numbers that would take hours."""
+    bulk: Callable[[int], None] | None = None
+    """Makes so many records past the store, for numbers that would take hours."""
+
+
+KINDS = ("main/budget", "main/budget", "main/budget", "main/challenge", "main/grant", "main/outbox")
 
 
 def made(number: int, *, lives: timedelta = timedelta(days=30)) -> Record:
     """Return the record of that number: of the size and kinds that journeys leave."""
-    kind = ("main/budget", "main/budget", "main/budget", "main/challenge", "main/grant", "main/outbox")[number % 6]
-    chance = random.Random(number)  # noqa: S311  # the same in every run
-    due = START + lives if kind == "main/outbox" else None
-    key = f"{kind}/{chance.getrandbits(256):064x}"
-    expires = START + lives + timedelta(seconds=chance.randrange(86_400))
-    return Record(key=key, kind=kind, version=1 + chance.getrandbits(62), payload=chance.randbytes(300), expires_at=expires, due_at=due)
+    kind, digest = KINDS[number % 6], hashlib.sha256(b"%d" % number)
+    expires_at = START + lives + timedelta(seconds=number % 86_400)
+    due_at = START + lives if kind == "main/outbox" else None
+    return Record(key=f"{kind}/{digest.hexdigest()}", kind=kind, version=1 + number, payload=digest.digest() * 10, expires_at=expires_at, due_at=due_at)
 
 
 def fill(store: Filled) -> float:
@@ -77,7 +79,7 @@ def fill(store: Filled) -> float:
     since, by_hand = time.perf_counter(), size
     if store.bulk is not None and size > BY_HAND:
         by_hand = 0
-        store.bulk(row_of(made(number)) for number in range(size))
+        store.bulk(size)
     for start in range(0, by_hand, AT_ONCE):
         some = [made(number) for number in range(start, min(size, start + AT_ONCE))]
         assert records.commit({}, [Write(key=one.key, expected_version=0, record=one) for one in some]).done
@@ -93,8 +95,9 @@ def row_of(record: Record) -> tuple[Any, ...]:
     return (record.key, record.kind, record.version, record.payload, microseconds(record.expires_at), due_at)
 
 
-def into_sqlite(path: Path) -> Callable[[Iterator[Sequence[Any]]], None]:
-    def bulk(rows: Iterator[Sequence[Any]]) -> None:
+def into_sqlite(path: Path) -> Callable[[int], None]:
+    def bulk(size: int) -> None:
+        rows = (row_of(made(number)) for number in range(size))
         connection = sqlite3.connect(path)
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA cache_size=-4000000")
@@ -106,15 +109,20 @@ def into_sqlite(path: Path) -> Callable[[Iterator[Sequence[Any]]], None]:
     return bulk
 
 
-def into_postgres(stores: SqlStores) -> Callable[[Iterator[Sequence[Any]]], None]:
-    def bulk(rows: Iterator[Sequence[Any]]) -> None:
-        def copy(connection: Any) -> None:
-            question = "COPY credkit_record (key, kind, version, payload, expires_at, due_at) FROM STDIN"
-            with connection.connection.driver_connection.cursor() as cursor, cursor.copy(question) as copying:
-                for row in rows:
-                    copying.write_row(row)
+MADE_BY_POSTGRES = """
+INSERT INTO credkit_record (key, kind, version, payload, expires_at, due_at)
+SELECT kind || '/' || encode(digest, 'hex'), kind, 1 + n, decode(repeat(encode(digest, 'hex'), 10), 'hex'), :lives + CAST(n % 86400 AS bigint) * 1000000,
+    CASE WHEN kind = 'main/outbox' THEN :lives END
+FROM (SELECT n, (CAST(:kinds AS text[]))[1 + n % 6] AS kind, sha256(CAST(CAST(n AS text) AS bytea)) AS digest FROM generate_series(0, :size - 1) AS n)
+"""
+"""The same records as `made` makes."""
 
-        stores._engines.unchecked(copy)
+
+def into_postgres(stores: SqlStores) -> Callable[[int], None]:
+    def bulk(size: int) -> None:
+        values = {"size": size, "lives": microseconds(START + timedelta(days=30)), "kinds": list(KINDS)}
+        stores._engines.unchecked(lambda connection: connection.execute(text(MADE_BY_POSTGRES), values))
+        assert stores.records.load([made(number).key for number in (0, 5, size - 1)]) == {made(number).key: made(number) for number in (0, 5, size - 1)}
 
     return bulk
 
