@@ -9,12 +9,14 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from runpy import run_path
 from typing import Any, Final
 
 from credkit import errors
@@ -28,6 +30,7 @@ from credkit.outbox import CodeDue, Intent, NoticeDue, ReminderDue
 from credkit.passwords import OWASP_MINIMUM, RFC_9106_LOW_MEMORY, HashingProfile, PasswordRules
 from credkit.policy import CourierPolicy, Limits, Policy
 from credkit.ports import Record
+from credkit.stores.sqlalchemy import SqlStores
 from credkit.testing.broken import BROKEN
 from credkit.testing.broken.breaches import SoundBreaches
 from credkit.testing.broken.credentials import SoundCredentials
@@ -488,6 +491,19 @@ _SOUND: Final[Mapping[type, type]] = {
 
 # The run ---------------------------------------------------------------------------------------------------------------
 
+
+def round_trips() -> str:
+    """What each step asks of the stores, counted on SQLite; a statement on PostgreSQL is a call, which the suite counts there."""
+    with tempfile.TemporaryDirectory() as folder:
+        steps = run_path(str(PAGES / "round_trips.py"))["measured"](stores := SqlStores.from_url(f"sqlite:///{folder}/counted.sqlite").create())
+        stores.close()
+    rows = [
+        (name, ", ".join(f"{count} {call}" for call, count in step.calls.items()), str(sum(step.calls.values())), str(step.statements))
+        for name, step in steps.items()
+    ]
+    return table(("step", "calls of the stores", "statements on PostgreSQL", "statements on SQLite"), rows)
+
+
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "reasons": reasons,
     "findings": findings,
@@ -504,6 +520,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "fixed": fixed,
     "inventory": inventory,
     "kills": kills,
+    "round-trips": round_trips,
 }
 
 

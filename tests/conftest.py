@@ -6,10 +6,13 @@ import importlib
 import importlib.util
 import os
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from servers import mariadb, postgres, valkey
 
 # The gate must say the same twice, so it searches from a fixed seed; `HYPOTHESIS_PROFILE=explore` looks for what it missed.
 # No deadline: two workers on a busy machine make any time limit a coin toss.
@@ -36,3 +39,26 @@ def pytest_report_header(config: pytest.Config) -> str:
     spec = importlib.util.find_spec("credkit")
     found = spec and (spec.origin or next(iter(spec.submodule_search_locations or ()), None))
     return f"credkit: {'as installed, ' if INSTALLED_ONLY else ''}from {found}"
+
+
+# Real servers, each started when the first test asks for it: one for each process of pytest-xdist, so that nobody shares one.
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Postgres]:
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[mariadb.Mariadb]:
+    if mariadb.program() is None:
+        pytest.skip("NOT TESTED on MariaDB: no `mariadbd` on the path (Debian: apt-get install mariadb-server)")
+    with mariadb.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[valkey.Valkey]:
+    with valkey.running() as server:
+        yield server

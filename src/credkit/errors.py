@@ -28,6 +28,7 @@ __all__ = [
     "PasswordRefused",
     "Reason",
     "Refused",
+    "SchemaError",
     "SeveralAccounts",
     "StoreError",
     "UnknownKey",
@@ -384,6 +385,10 @@ class StoreError(CredkitError):
 
 class InsideTransaction(StoreError):
     """A store found itself inside the caller's transaction, where nothing it says would be durable."""
+
+
+class SchemaError(StoreError):
+    """What a store holds is not laid out as this release needs it: a deployment is half done. Nothing was changed; the text says what to run."""
 
 
 class UnknownKey(CredkitError):

@@ -183,6 +183,9 @@ def test_a_change_whose_intent_cannot_be_written_is_not_made() -> None:
         def load(self, keys: Any) -> Any:
             raise OSError("the database is away")
 
+        def commit(self, checks: Any, writes: Any) -> Any:
+            raise OSError("the database is away")
+
     setting.world = journeys.beside(setting.world, records=Failing())
     with pytest.raises(StoreError):
         setting.change()

@@ -485,7 +485,7 @@ def test_what_a_full_meter_did_not_count_is_not_taken_back() -> None:
 def test_a_count_that_began_anew_keeps_what_came_after() -> None:
     metered = Metered(kit_for_tests())
     before = metered.charge()
-    finish(forget_uses(metered.shell, metered.limit, metered.subject))
+    finish(metered.shell.transact(lambda transaction: forget_uses(metered.shell, transaction, metered.limit, metered.subject)))
     assert metered.used() == 0
     metered.charge()
     metered.refund(before)
@@ -494,7 +494,7 @@ def test_a_count_that_began_anew_keeps_what_came_after() -> None:
 
 def test_a_count_that_was_never_made_is_not_made_by_forgetting_it() -> None:
     metered = Metered(kit_for_tests())
-    finish(forget_uses(metered.shell, metered.limit, metered.subject))
+    finish(metered.shell.transact(lambda transaction: forget_uses(metered.shell, transaction, metered.limit, metered.subject)))
     assert metered.meter().kept_until is None
 
 

@@ -77,8 +77,8 @@ class Pauses:
         self.waits.append(seconds)
 
 
-def run(store: Store, decide: Any, *, pauses: Pauses | None = None, seed: str = "") -> Any:
-    return finish(transact(store, decide, entropy=SeededEntropy(seed), pause=pauses or Pauses()))
+def run(store: Store, decide: Any, *, pauses: Pauses | None = None, seed: str = "", presumed: Mapping[str, Record | None] | None = None) -> Any:
+    return finish(transact(store, decide, entropy=SeededEntropy(seed), pause=pauses or Pauses(), presumed=presumed))
 
 
 def append(*keys: str, reading: Sequence[str] = ()) -> Callable[[Transaction], Any]:
@@ -105,6 +105,46 @@ def failing(error: Exception) -> Callable[[], object]:
         raise error
 
     return fail
+
+
+# Presuming --------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_presumed_rightly_is_not_loaded() -> None:
+    store = Store()
+    there = store.put("b", b"y")
+    assert run(store, append("a", "b"), presumed={"a": None, "b": there}) == [b"x", b"yx"]
+    assert (store.loads, len(store.commits)) == ([], 1)
+    assert [found.payload for key in "ab" if (found := store.get(key))] == [b"x", b"yx"]
+
+
+def test_what_is_presumed_wrongly_loses_and_is_decided_again_on_what_there_is() -> None:
+    store = Store()
+    old = store.put("a", b"old")
+    store.put("a", b"new")
+    store.put("b", b"y")
+    assert run(store, append("a", "b"), presumed={"a": old, "b": None}) == [b"newx", b"yx"]
+    assert (store.loads, len(store.commits)) == ([], 2)
+
+
+def test_what_is_presumed_and_only_read_is_proved_by_the_commit() -> None:
+    store = Store()
+    store.put("read", b"y")
+    seen: list[Record | None] = []
+
+    async def decide(transaction: Transaction) -> None:
+        seen.extend(await transaction.load("read"))
+        transaction.put(key="a", kind="k", payload=b"x", expires_at=LATER)
+
+    run(store, decide, presumed={"read": None})
+    assert seen == [None, store.get("read")]
+
+
+def test_a_decision_that_writes_nothing_is_not_made_on_what_is_presumed() -> None:
+    store = Store()
+    there = store.put("a", b"y")
+    assert run(store, read, presumed={"a": None}) == there
+    assert store.loads == [["a"]]
 
 
 # Reading and writing ----------------------------------------------------------------------------------------------------

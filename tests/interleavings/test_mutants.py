@@ -106,8 +106,8 @@ MUTANTS = (
     Mutant(
         "the notice is written after the change instead of the intent before it",
         "credkit.flows.changes",
-        "        due_at = await _write_intent(shell, announced, current, within)\n        stored = await _replace(shell, current, after)\n",
-        "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced, current, within)\n",
+        "        due_at = await _write_intent(shell, announced, current, within, presumes)\n        stored = await _replace(shell, current, after)\n",
+        "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced, current, within, presumes)\n",
         RESET.test_a_complete_and_the_courier,
     ),
     Mutant(
@@ -248,8 +248,8 @@ MUTANTS = (
     Mutant(
         "an edit is announced to nobody when its reply is lost",
         "credkit.flows.changes",
-        "        due_at = await _write_intent(shell, announced, current, within)\n        stored = await _replace(shell, current, after)\n",
-        "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced, current, within)\n",
+        "        due_at = await _write_intent(shell, announced, current, within, presumes)\n        stored = await _replace(shell, current, after)\n",
+        "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced, current, within, presumes)\n",
         lambda: SETTINGS.explore_calls(SETTINGS.opened(), ("prefer", "courier"), faults=1),
     ),
 )

@@ -33,6 +33,12 @@ EAGER: dict[tuple[str, str], str] = {
     ("credkit.testing.fixtures", "pytest"): "the module is about nothing else, and nothing imports it for the host",
     ("credkit.testing.machine", "hypothesis"): "the module is about nothing else, and nothing imports it for the host",
     ("credkit.testing.strategies", "hypothesis"): "the module is about nothing else, and nothing imports it for the host",
+    ("credkit.stores.sqlalchemy", "sqlalchemy"): "as above",
+    ("credkit.stores.sqlalchemy.credentials", "sqlalchemy"): "as above",
+    ("credkit.stores.sqlalchemy.engines", "sqlalchemy"): "as above",
+    ("credkit.stores.sqlalchemy.records", "sqlalchemy"): "as above",
+    ("credkit.stores.sqlalchemy.schema", "sqlalchemy"): "as above",
+    ("credkit.stores.valkey", "valkey"): "as above",
 }
 """(module, what it imports at once): why it may."""
 

@@ -26,6 +26,7 @@ from credkit.errors import (
     PasswordRefused,
     Reason,
     Refused,
+    SchemaError,
     SeveralAccounts,
     StoreError,
     UnknownKey,
@@ -45,6 +46,7 @@ REFUSALS = [
 TROUBLE = [
     ConfigurationError(["one thing", "another"]),
     StoreError("text"),
+    SchemaError("text"),
     InsideTransaction(),
     UnknownKey(),
     SeveralAccounts(),

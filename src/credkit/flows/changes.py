@@ -88,8 +88,12 @@ async def change_credential(
     intent: Callable[[Credential], Intent],
     change: Callable[[Credential], Credential],
     within: Within | None = None,
+    presumes: Sequence[str] = (),
 ) -> Credential | None:
     """Swap *before* for what *change* makes of it, announced; return the credential as stored.
+
+    *within* is part of the commit that announces, so what it writes holds also where the change dies half-way. *presumes* names records of its that
+    most likely are not there, which saves loading them (see `transact`); the intent itself is one.
 
     A swap that lost to one that ended no proofs (a rehash, the courier's fence) is tried again; `None` means that the
     generation has moved, or that the credential is gone or carries this change's mark already: the caller looks and decides.
@@ -102,7 +106,7 @@ async def change_credential(
     for _ in range(ATTEMPTS):
         announced = intent(current)
         after = change(current)
-        due_at = await _write_intent(shell, announced, current, within)
+        due_at = await _write_intent(shell, announced, current, within, presumes)
         stored = await _replace(shell, current, after)
         if stored is not None:
             await shell.dispatch(due_at)
@@ -131,18 +135,17 @@ def put_notices(shell: Shell, transaction: Transaction, announced: Intent, due_a
         transaction.put(key=key, kind=shell.kind(OUTBOX), payload=notice.to_payload(), expires_at=announced.at + FOREVER, due_at=due_at)
 
 
-async def _write_intent(shell: Shell, intent: Intent, current: Credential, within: Within | None) -> datetime:
+async def _write_intent(shell: Shell, intent: Intent, current: Credential, within: Within | None, presumes: Sequence[str]) -> datetime:
     """Write the intent under a new version, so that a courier about to forget it sees that the change is tried again."""
-    due_at = shell.delivery_start(shell.clock.now())
+    due_at, key = shell.delivery_start(shell.clock.now()), shell.key(OUTBOX, intent.id)
 
     async def write(transaction: Transaction) -> None:
         if within is not None:
             await within(transaction, current)
-        key = shell.key(OUTBOX, intent.id)
         await transaction.load(key)
         transaction.put(key=key, kind=shell.kind(OUTBOX), payload=intent.to_payload(), expires_at=intent.at + FOREVER, due_at=due_at)
 
-    await shell.transact(write)
+    await shell.transact(write, presumed=dict.fromkeys((key, *presumes)))
     return due_at
 
 

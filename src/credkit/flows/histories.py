@@ -12,7 +12,7 @@ from credkit.history import Entry, History
 from credkit.outbox import FOREVER
 from credkit.payloads import to_payload
 
-__all__ = ["HISTORY", "UNDO", "load_history", "put_entry", "put_history", "require_unfrozen"]
+__all__ = ["HISTORY", "UNDO", "history_key", "load_history", "put_entry", "put_history", "require_unfrozen"]
 
 HISTORY: Final = "history"
 UNDO: Final = "undo"
@@ -29,7 +29,7 @@ async def load_history(shell: Shell, transaction: Transaction, credential_id: st
         UnknownKey: It was sealed with a key that is not on the ring.
         UnreadableRecord: It was tampered with.
     """
-    key = shell.credential_key(HISTORY, credential_id)
+    key = history_key(shell, credential_id)
     (record,) = await transaction.load(key)
     if record is None:
         return History(credential_id=credential_id)
@@ -43,7 +43,7 @@ async def load_history(shell: Shell, transaction: Transaction, credential_id: st
 
 def put_history(shell: Shell, transaction: Transaction, history: History, now: datetime) -> None:
     """Write the history of a credential at commit."""
-    key = shell.credential_key(HISTORY, history.credential_id)
+    key = history_key(shell, history.credential_id)
     transaction.put(
         key=key,
         kind=shell.kind(HISTORY),
@@ -62,15 +62,16 @@ async def put_entry(shell: Shell, transaction: Transaction, history: History, en
     put_history(shell, transaction, history.with_entry(entry, shell.policy.undo), now)
 
 
-async def require_unfrozen(shell: Shell, credential_id: str, now: datetime) -> None:
-    """Go on only if no dispute or freeze holds the credential still. One that comes a moment later ends older proofs, so what was begun here fails then.
+def history_key(shell: Shell, credential_id: str) -> str:
+    """Return the name of a credential's history, which most credentials have not."""
+    return shell.credential_key(HISTORY, credential_id)
+
+
+async def require_unfrozen(shell: Shell, transaction: Transaction, credential_id: str, now: datetime) -> None:
+    """Go on only if no dispute or freeze holds the credential still.
 
     Raises:
         Refused: CHANGES_FROZEN.
     """
-
-    async def read(transaction: Transaction) -> bool:
-        return (await load_history(shell, transaction, credential_id, for_the_way_back=True)).frozen(now)
-
-    if await shell.transact(read):
+    if (await load_history(shell, transaction, credential_id, for_the_way_back=True)).frozen(now):
         raise Refused(Reason.CHANGES_FROZEN)

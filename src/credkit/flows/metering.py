@@ -15,6 +15,8 @@ from credkit.budgets import Limit, Tally
 from credkit.errors import Busy, CredkitError, Reason, Refused
 from credkit.flows.shell import Shell, Subject
 from credkit.flows.transaction import Transaction
+from credkit.payloads import UnreadableRecord
+from credkit.ports import Record
 
 __all__ = ["Charge", "Meter", "forget_uses", "load_meters", "refund"]
 
@@ -28,6 +30,8 @@ class Charge:
     tally: Tally
     counted: bool
     """False where the meter was full already: then there is nothing to take back."""
+    written: Record | None = None
+    """The record as this use left it: most likely it is still so when it is taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Meter:
         # Never sooner than another worker, whose clock may differ, has asked for.
         expires_at = max(now + self.limit.memory, self.kept_until or now)
         transaction.put(key=self.keys[0], kind=self.kind, payload=tally.to_payload(), expires_at=expires_at)
-        return Charge(self.limit, self.keys[0], tally, counted)
+        return Charge(self.limit, self.keys[0], tally, counted, transaction.writes[self.keys[0]])
 
     def clear(self, transaction: Transaction) -> None:
         """Take back every use counted under the name that is written; where there is none, write nothing."""
@@ -98,15 +102,11 @@ async def refund(shell: Shell, charges: Sequence[Charge]) -> None:
                 transaction.put(key=charge.key, kind=record.kind, payload=tally.to_payload(), expires_at=record.expires_at)
 
     with suppress(Busy, CredkitError):
-        await shell.transact(take_back)
+        await shell.transact(take_back, presumed={charge.key: charge.written for charge in charges if charge.counted})
 
 
-async def forget_uses(shell: Shell, limit: Limit, subject: Subject) -> None:
-    """Let a count begin anew: the person has proved who they are. If that fails it stays."""
-
-    async def forget(transaction: Transaction) -> None:
+async def forget_uses(shell: Shell, transaction: Transaction, limit: Limit, subject: Subject) -> None:
+    """Let a count begin anew: the person has proved who they are. One that cannot be read stays as it is."""
+    with suppress(UnreadableRecord):
         (meter,) = await load_meters(shell, transaction, [(limit, subject)])
         meter.clear(transaction)
-
-    with suppress(Busy, CredkitError):
-        await shell.transact(forget)

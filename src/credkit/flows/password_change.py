@@ -13,7 +13,7 @@ from credkit.context import Context, Session, checked
 from credkit.credential import Credential
 from credkit.errors import CredkitError, Finding, FindingKind, InvalidIdentifier, PasswordRefused, Reason, Refused
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
-from credkit.flows.histories import require_unfrozen
+from credkit.flows.histories import history_key, require_unfrozen
 from credkit.flows.metering import Charge, load_meters, refund
 from credkit.flows.passwords import as_typed, compare_password, judge_password, site_words, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell, Subject
@@ -49,7 +49,6 @@ class AsyncPasswordChange:
         place = shell.hashing.reserve()
         try:
             credential = await self._who(who)
-            await require_unfrozen(shell, credential.id, shell.clock.now())
             try:
                 presented = normalize_password(current)
             except PasswordRefused:
@@ -120,6 +119,10 @@ class AsyncPasswordChange:
     async def _set(self, place: AsyncHashingPlace, credential: Credential, chosen: Secret, context: Context) -> Changed:
         shell, now, change_id = self._shell, self._shell.clock.now(), self._shell.fresh_id()
         password_hash, generation = await place.hash(chosen), shell.fresh_id()
+
+        async def within(transaction: Transaction, current: Credential) -> None:
+            await require_unfrozen(shell, transaction, current.id, now)
+
         stored = await change_credential(
             shell,
             credential,
@@ -127,6 +130,8 @@ class AsyncPasswordChange:
             change=lambda before: before.with_password(
                 password_hash, change_id=change_id, generation=generation, now=now, history=shell.policy.password_history
             ),
+            within=within,
+            presumes=[history_key(shell, credential.id)],
         )
         if stored is None:
             # The generation moved: a reset or another change was made since the current password was compared.

@@ -14,10 +14,11 @@ from credkit.credential import Credential
 from credkit.errors import Finding, FindingKind, PasswordRefused, Reason, Refused
 from credkit.flows.challenges import Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
-from credkit.flows.histories import require_unfrozen
+from credkit.flows.histories import history_key, require_unfrozen
 from credkit.flows.metering import forget_uses
 from credkit.flows.passwords import as_typed, is_password_of, judge_password, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.transaction import Transaction
 from credkit.grants import GrantRecord
 from credkit.lifting import finish
 from credkit.messages import MessageKind
@@ -105,12 +106,9 @@ class AsyncPasswordReset:
         try:
             spent = await shell.transact(lambda transaction: self._challenges.spend(transaction, token, context, now))
             credential = await self._credential(spent)
-            await require_unfrozen(shell, credential.id, now)
-            changed = await self._set(place, spent, credential, new_password, context)
+            return await self._set(place, spent, credential, new_password, context)
         finally:
             place.release()
-        await self._forget_guesses(changed.credential)
-        return changed
 
     async def _credential(self, grant: GrantRecord) -> Credential:
         """Return the credential the grant is for.
@@ -132,6 +130,14 @@ class AsyncPasswordReset:
         password_hash, generation = await place.hash(password), shell.fresh_id()
         kind, proved = (MessageKind.PASSWORD_CHANGED, None) if grant.by_password else (MessageKind.PASSWORD_RESET, grant.identifier)
 
+        forgotten, owner = shell.policy.limits.password_failures, Subject.credential(credential.id)
+
+        async def within(transaction: Transaction, current: Credential) -> None:
+            await require_unfrozen(shell, transaction, current.id, now)
+            # The wrong passwords of before were guesses at another password (RS-11). Only where that cannot be seen: a stranger who has filled a
+            # limit of what was typed must not see it lifted (F13).
+            await forget_uses(shell, transaction, forgotten, owner)
+
         stored = await change_credential(
             shell,
             credential,
@@ -139,6 +145,8 @@ class AsyncPasswordReset:
             change=lambda current: current.with_password(
                 password_hash, change_id=grant.id, generation=generation, now=now, proved=proved, history=shell.policy.password_history
             ),
+            within=within,
+            presumes=(history_key(shell, credential.id), *shell.budget_keys(forgotten.name, owner)),
         )
         if stored is None:
             return await self._too_late(place, grant, await self._credential(grant), proposed)
@@ -156,13 +164,6 @@ class AsyncPasswordReset:
         earlier = await was_used_before(self._shell, place, credential, password, typed=typed)
         if current or earlier:
             raise PasswordRefused([Finding(kind=FindingKind.CURRENT if current else FindingKind.EARLIER)])
-
-    async def _forget_guesses(self, credential: Credential) -> None:
-        """Let the wrong passwords of before count no longer: they were guesses at another password (RS-11).
-
-        Only where that cannot be seen: a stranger who has filled a limit of what was typed must not see it lifted (F13).
-        """
-        await forget_uses(self._shell, self._shell.policy.limits.password_failures, Subject.credential(credential.id))
 
     async def _too_late(self, place: AsyncHashingPlace, grant: GrantRecord, credential: Credential, proposed: PasswordInput) -> Changed:
         """Say the same again to the call that made this change and lost the reply, and "used" to any other (F4)."""

@@ -8,7 +8,7 @@ summed (F21). A credential's id is opaque already and enters as a plain digest, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar
@@ -30,6 +30,7 @@ from credkit.ports import (
     AsyncRecordStore,
     Clock,
     Entropy,
+    Record,
 )
 from credkit.site import Site
 from credkit.tickets import encode_bytes
@@ -101,9 +102,9 @@ class Shell:
     smtputf8: bool = False
     """Whether the notifier can send to addresses beyond ASCII (ID-09)."""
 
-    async def transact(self, decide: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def transact(self, decide: Callable[[Transaction], Awaitable[T]], *, presumed: Mapping[str, Record | None] | None = None) -> T:
         """Run a decision; see `transaction.transact`."""
-        return await transact(self.records, decide, entropy=self.entropy, pause=self.pause)
+        return await transact(self.records, decide, entropy=self.entropy, pause=self.pause, presumed=presumed)
 
     async def find(self, identifier: Identifier) -> Credential | None:
         """See `CredentialStore.find`."""

@@ -91,15 +91,25 @@ class Transaction:
         return all(_version(current.get(key)) == _version(self.seen.get(key)) for key in {*self.seen, *self.writes})
 
 
-async def transact(store: AsyncRecordStore, decide: Callable[[Transaction], Awaitable[T]], *, entropy: Entropy, pause: AsyncPause) -> T:
+async def transact(
+    store: AsyncRecordStore,
+    decide: Callable[[Transaction], Awaitable[T]],
+    *,
+    entropy: Entropy,
+    pause: AsyncPause,
+    presumed: Mapping[str, Record | None] | None = None,
+) -> T:
     """Return what *decide* returned in the attempt whose writes landed.
+
+    *presumed* are records that the first attempt takes for granted instead of loading them. That saves a round trip and proves nothing, so the
+    commit has to: where it is wrong it loses, and returns what there is. A decision over presumed records must therefore write, and refuse nobody.
 
     Raises:
         Busy: Others kept writing the same records; nothing of this call was written.
         StoreError: The store failed twice, or once so that it cannot be told whether the writes landed.
     """
     failures: list[Exception] = []
-    known: dict[str, Record | None] = {}
+    known: dict[str, Record | None] = dict(presumed or {})
     for attempt in range(ATTEMPTS):
         # The first time at once, on the records that the lost commit returned: of two calls that met, the other is through.
         # Later there is a crowd, and what was returned before the wait has moved on by its end: as good as lost again.
@@ -109,7 +119,10 @@ async def transact(store: AsyncRecordStore, decide: Callable[[Transaction], Awai
         transaction = Transaction(store, version=1 + entropy.below(2**63 - 1), known=known)
         result = await decide(transaction)
         if not transaction.writes:
-            return result
+            if not presumed or attempt > 0:
+                return result
+            known = {}  # nothing would prove what was presumed
+            continue
         lost = await _commit(transaction, failures)
         if lost is None:
             return result
