@@ -12,21 +12,24 @@ from credkit.history import Entry, History
 from credkit.outbox import FOREVER
 from credkit.payloads import to_payload
 
-__all__ = ["HISTORY", "UNDO", "load_history", "put_entry", "put_history", "require_unfrozen"]
+__all__ = ["HISTORY", "MEMORY", "UNDO", "load_history", "put_entry", "put_history", "require_unfrozen"]
 
 HISTORY: Final = "history"
 UNDO: Final = "undo"
 """Whose history the token in an undo or contest link is about."""
 
-_MEMORY: Final = timedelta(days=45)
+MEMORY: Final = timedelta(days=45)
 """How long a history is kept after it was written last: more than any span of it can be. One in dispute is kept until that is settled."""
 
 
 async def load_history(shell: Shell, transaction: Transaction, credential_id: str) -> History:
-    """Return the history of a credential; an empty one where nothing of its settings was changed lately."""
+    """Return the history of a credential; an empty one where nothing of its settings was changed lately.
+
+    One that is over counts as gone, whether it has been purged or not: the key that it was sealed with may have been dropped (KE-04).
+    """
     key = shell.credential_key(HISTORY, credential_id)
     (record,) = await transaction.load(key)
-    if record is None:
+    if record is None or record.expires_at <= shell.clock.now():
         return History(credential_id=credential_id)
     return History.from_payload(record.payload, shell.codes, site=shell.site.id, record_key=key)
 
@@ -38,7 +41,7 @@ def put_history(shell: Shell, transaction: Transaction, history: History, now: d
         key=key,
         kind=shell.kind(HISTORY),
         payload=history.to_payload(shell.codes, site=shell.site.id, record_key=key),
-        expires_at=now + (_MEMORY if history.dispute is None else FOREVER),
+        expires_at=now + (MEMORY if history.dispute is None else FOREVER),
     )
 
 

@@ -18,7 +18,7 @@ from credkit.errors import Busy, PasswordRefused, Reason, Refused
 from credkit.flows.approvals import typed_in_full
 from credkit.flows.challenges import OUTBOX, Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of, put_notices
-from credkit.flows.histories import UNDO, load_history, put_history
+from credkit.flows.histories import MEMORY, UNDO, load_history, put_history
 from credkit.flows.metering import Charge, load_meters, refund
 from credkit.flows.passwords import as_typed, compare_password
 from credkit.flows.shell import IdentifierInput, Shell, Subject
@@ -258,7 +258,8 @@ class AsyncUndo:
             key=shell.key(OUTBOX, item.id), kind=shell.kind(OUTBOX), payload=item.to_payload(), expires_at=now + FOREVER, due_at=dispute.resolves_at
         )
         payload = to_payload({"credential_id": credential.id}, {})
-        transaction.put(key=shell.key(UNDO, dispute.id), kind=shell.kind(UNDO), payload=payload, expires_at=now + FOREVER)
+        # Not for ever: it names a person. A dispute that is contested has no more use for it, and any other is over soon after.
+        transaction.put(key=shell.key(UNDO, dispute.id), kind=shell.kind(UNDO), payload=payload, expires_at=dispute.resolves_at + MEMORY)
 
     async def _prove_by_code(self, found: _Found, grant: GrantInput, context: Context) -> None:
         """Go on only with a code that came back from an identifier of this credential that none of the changes touched."""
