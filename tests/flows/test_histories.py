@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from credkit.context import Context, Session
+from credkit.errors import Reason, Refused
 from credkit.keys import KeyRing
 from credkit.kit import Credkit
 from credkit.messages import MessageKind
@@ -78,3 +81,15 @@ def test_a_request_of_long_ago_does_not_stand_in_the_way_of_a_new_one_after_its_
     who = ada_moves(world)
     world.clock.advance(days=45)
     with_other_keys(world).settings.request(who, context=NOBODY)
+
+
+def test_a_link_of_long_ago_says_and_ends_nothing_although_nothing_was_purged() -> None:  # AU-10
+    world = kit_for_tests()
+    who = ada_moves(world)
+    link = link_of(world, MessageKind.SETTINGS_REQUEST)
+    world.clock.advance(days=2)
+    for call in (lambda: world.kit.settings.review(link), lambda: world.kit.settings.not_me(link, ADA, context=NOBODY)):
+        with pytest.raises(Refused) as refused:
+            call()
+        assert refused.value.reason is Reason.APPROVAL_INVALID
+    assert world.kit.sign_in.holds(who)

@@ -463,7 +463,7 @@ class Approvals:
 
     async def _load(self, transaction: Transaction, token: Token) -> Approval:
         (record,) = await transaction.load(self.shell.key(APPROVAL, token.id))
-        if record is None:
+        if record is None or record.expires_at <= self.shell.clock.now():  # the same whether it was purged or not
             raise Refused(Reason.APPROVAL_INVALID)
         return self._read(record.payload, record.key)
 
