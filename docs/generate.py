@@ -846,7 +846,7 @@ SMALL: Final[Mapping[str, tuple[Mapping[str, tuple[str, str]], str]]] = {
     ),
     "Undo": (
         {"credential_id": ("personal", "Whose history the token of an undo or contest link is about.")},
-        "for 14 days after the change; for a contest link until 45 days after the dispute would end",
+        "for 14 days after the change; once there is a dispute, until 45 days after that would end",
     ),
 }
 """What is stored and is no value with a class of its own: fields, and for how long."""

@@ -8,6 +8,7 @@ import pytest
 
 from credkit.context import Context, Session
 from credkit.errors import Reason, Refused
+from credkit.history import UndoPolicy
 from credkit.keys import KeyRing
 from credkit.kit import Credkit
 from credkit.messages import MessageKind
@@ -67,6 +68,18 @@ def test_a_contest_link_is_forgotten_some_time_after_the_dispute() -> None:  # A
     world.clock.advance(Policy().undo.dispute + timedelta(days=46))
     world.kit.purge()
     assert stores.records.load([f"main/undo/{contest.id}"]) == {}
+
+
+def test_whoever_can_prove_it_after_all_may_do_so_for_as_long_as_a_dispute_runs() -> None:  # F24
+    world = kit_for_tests(policy=Policy(undo=UndoPolicy(lifetime=timedelta(days=14))))
+    who = ada_moves(world)
+    link = link_of(world, MessageKind.SETTINGS_CHANGED)
+    world.clock.advance(days=14, hours=-1)
+    world.kit.undo.dispute(link, ADA, context=NOBODY)
+    world.clock.advance(hours=2)
+    world.kit.purge()
+    world.kit.undo.complete(link, password=OLD, context=NOBODY)
+    assert world.kit.sign_in.with_password(ADA, OLD, context=NOBODY).credential.id == who.credential_id
 
 
 def test_a_key_may_be_dropped_45_days_after_the_last_change_although_nothing_was_purged() -> None:  # KE-04

@@ -232,7 +232,7 @@ class AsyncUndo:
                 raise Refused(Reason.UNDO_INVALID)
             if history.dispute is None:
                 put_history(shell, transaction, replace(history, dispute=dispute), now)
-                self._queue_resolution(transaction, dispute, current, now)
+                await self._queue_resolution(transaction, dispute, current, now)
 
         for _ in range(ATTEMPTS):
             credential = await shell.get(found.credential.id)
@@ -251,15 +251,18 @@ class AsyncUndo:
                 return
         raise Busy
 
-    def _queue_resolution(self, transaction: Transaction, dispute: Dispute, credential: Credential, now: datetime) -> None:
+    async def _queue_resolution(self, transaction: Transaction, dispute: Dispute, credential: Credential, now: datetime) -> None:
         shell = self._shell
         item = DisputeDue(id=f"{dispute.id}.due", at=now, credential_id=credential.id, dispute_id=dispute.id)
         transaction.put(
             key=shell.key(OUTBOX, item.id), kind=shell.kind(OUTBOX), payload=item.to_payload(), expires_at=now + FOREVER, due_at=dispute.resolves_at
         )
-        payload = to_payload({"credential_id": credential.id}, {})
-        # Not for ever: it names a person. A dispute that is contested has no more use for it, and any other is over soon after.
-        transaction.put(key=shell.key(UNDO, dispute.id), kind=shell.kind(UNDO), payload=payload, expires_at=dispute.resolves_at + MEMORY)
+        payload, kept_until = to_payload({"credential_id": credential.id}, {}), dispute.resolves_at + MEMORY
+        # Not for ever: they name a person. The undo link's own is kept as long, so that its holder can prove it while the dispute runs.
+        for link_id in (dispute.id, dispute.entry_id):
+            key = shell.key(UNDO, link_id)
+            await transaction.load(key)
+            transaction.put(key=key, kind=shell.kind(UNDO), payload=payload, expires_at=kept_until)
 
     async def _prove_by_code(self, found: _Found, grant: GrantInput, context: Context) -> None:
         """Go on only with a code that came back from an identifier of this credential that none of the changes touched."""
