@@ -219,8 +219,9 @@ def _read_common(fields: Fields) -> _Common:
 
 def _details(item: NoticeDue | Intent) -> dict[str, Json]:
     """Return what only notices of settings have; left out elsewhere, so that an older release reads its own notices as ever."""
-    shown = {"shown": shown_fields(item.shown)} if item.shown else {}
-    return shown | ({"link_id": item.link_id} if item.link_id is not None else {})
+    shown: dict[str, Json] = {"shown": shown_fields(item.shown)} if item.shown else {}
+    link: dict[str, Json] = {} if item.link_id is None else {"link_id": item.link_id}
+    return shown | link
 
 
 def _identifiers(items: Sequence[Json]) -> tuple[Identifier, ...]:

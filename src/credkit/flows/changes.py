@@ -64,7 +64,8 @@ def intent_of(
     without_link: tuple[Identifier, ...] = (),
 ) -> Intent:
     """Return the intent that announces a change to every verified identifier, before or by it, and to *also* (NO-08, RS-13)."""
-    told = tuple(dict.fromkeys([*credential.told, *([] if proved is None else [proved]), *also]))
+    everybody: list[Identifier] = [*credential.told, *([] if proved is None else [proved]), *also]
+    told = tuple(dict.fromkeys(everybody))
     return Intent(
         id=change_id,
         at=now,
