@@ -311,6 +311,21 @@ def test_dropping_a_leaked_key_troubles_those_who_changed_settings_until_their_r
         call()
 
 
+def test_an_old_record_that_is_put_back_opens_a_window_again_until_its_time_is_over() -> None:
+    stores, notes = MemoryStores(), set[str]()
+    world = kit_for_tests(records=Noting(stores.records, notes), credentials=stores.credentials)
+    world.add(ADA, password=RIGHT)
+    who = ada(world)
+    window = open_window(world, who)
+    (key,) = [key for key in notes if key.startswith("main/approval/")]
+    genuine = stores.records.load([key])[key]
+    world.kit.settings.done(who, window)
+    assert refusal(world.kit.settings.set_password, who, window, NEW)
+    now = stores.records.load([key])[key]
+    stores.records.commit({}, [Write(key=key, expected_version=now.version, record=genuine)])
+    assert refusal(world.kit.settings.set_password, who, window, NEW) is None
+
+
 @dataclass(frozen=True)
 class Noting:
     """A record store that notes what it was asked for."""
