@@ -11,7 +11,7 @@ import inspect
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from importlib import import_module
 from itertools import pairwise
@@ -19,18 +19,27 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any, Final
 
-from credkit import errors
+from credkit import Context, errors
+from credkit.approvals import TRANSITIONS, Approval, ApprovalPolicy, Event, State, Step, moved
 from credkit.breaches import BreachPolicy
 from credkit.budgets import Limit, Tally
 from credkit.credential import Credential, Mark, Registered
+from credkit.edits import AddIdentifier, ChangeIdentifier, Edit, HostChange, Prefer, RemoveIdentifier, SetPassword, Shown, edit_fields
 from credkit.grants import GrantRecord
-from credkit.identifiers import EmailAddress
+from credkit.history import Dispute, Entry, History, Hold, UndoPolicy
+from credkit.identifiers import EmailAddress, parse_identifier
+from credkit.messages import Message, MessageKind
 from credkit.otp import Binding, Challenge, Issue, OtpPolicy
-from credkit.outbox import CodeDue, Intent, NoticeDue, ReminderDue
+from credkit.outbox import ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, ReminderDue
 from credkit.passwords import OWASP_MINIMUM, RFC_9106_LOW_MEMORY, HashingProfile, PasswordRules
+from credkit.payloads import from_payload
 from credkit.policy import CourierPolicy, Limits, Policy
-from credkit.ports import Record
+from credkit.ports import Committed, Record, Write
+from credkit.sealing import sealed
+from credkit.site import Site
+from credkit.stores.memory import MemoryStores
 from credkit.stores.sqlalchemy import SqlStores
+from credkit.testing import TestWorld, kit_for_tests
 from credkit.testing.broken import BROKEN
 from credkit.testing.broken.breaches import SoundBreaches
 from credkit.testing.broken.credentials import SoundCredentials
@@ -45,6 +54,8 @@ from credkit.testing.contracts import (
     AsyncRecordStoreContract,
 )
 from credkit.testing.contracts._kills import kills as contract_kills
+from credkit.testing.fakes import START
+from credkit.testing.kits import keys_for_tests
 
 PAGES: Final = Path(__file__).parent
 
@@ -104,6 +115,43 @@ def trouble() -> str:
     return table(("exception", "what it means"), [(f"`{kind.__name__}`", prose(inspect.getdoc(kind))) for kind in kinds])
 
 
+# Messages --------------------------------------------------------------------------------------------------------------
+
+
+def messages() -> str:
+    """Every kind of message, with its subject and whether a code or a link is in it."""
+    assert set(MESSAGES) == set(MessageKind)
+    site = Site(name="Example", url="https://example.com", support="help@example.com")
+    to = parse_identifier(ADA)
+    subjects = {kind: Message(id="", kind=kind, to=to, site=site, at=START).subject for kind in MessageKind}
+    return table(("kind", "subject", "when, and to whom", "holds"), [(f"`{kind}`", subjects[kind], *MESSAGES[kind]) for kind in MessageKind])
+
+
+_EVERYBODY: Final = "every verified identifier"
+MESSAGES: Final[Mapping[MessageKind, tuple[str, str]]] = {
+    MessageKind.SIGN_UP_CODE: ("a sign-up; the identifier typed", "a code"),
+    MessageKind.RESET_CODE: ("a reset; the verification method", "a code"),
+    MessageKind.ALREADY_REGISTERED: ("a sign-up with an identifier in use; that identifier", ""),
+    MessageKind.PASSWORD_RESET: (f"a reset is complete; {_EVERYBODY}", ""),
+    MessageKind.PASSWORD_CHANGED: (f"a password change; {_EVERYBODY}", ""),
+    MessageKind.PASSWORD_COMPROMISED: (f"a mark by the host; {_EVERYBODY}", ""),
+    MessageKind.RESET_LINK: ('a reset, with `Policy(reset_by="link")`; the verification method', "a link"),
+    MessageKind.IDENTIFIER_CODE: ("a new identifier in an edit window; that identifier", "a code"),
+    MessageKind.UNDO_CODE: ("an undo; an identifier that no change touched", "a code"),
+    MessageKind.SETTINGS_REQUEST: ("somebody asks to change settings; the verification method", "a link to approve or deny"),
+    MessageKind.SETTINGS_APPROVED: (f"an approval; {_EVERYBODY}", ""),
+    MessageKind.SETTINGS_DENIED: (f"a denial; {_EVERYBODY}", ""),
+    MessageKind.SETTINGS_CHANGED: (
+        f"a change in an edit window; {_EVERYBODY} of before and after",
+        "a link to undo; not after `lost_control`, nor for fields of the host's",
+    ),
+    MessageKind.SESSIONS_ENDED: (f'"it was not me"; {_EVERYBODY}', ""),
+    MessageKind.CHANGES_UNDONE: (f"an undo; {_EVERYBODY} of before and after", ""),
+    MessageKind.UNDO_DISPUTED: ("a dispute; everybody concerned", "a link to object, while that may be"),
+    MessageKind.UNDO_CONTESTED: ("an objection; everybody concerned", ""),
+    MessageKind.SIGN_IN_NAMES: ("a reminder; the identifier typed", ""),
+}
+
 # Numbers ---------------------------------------------------------------------------------------------------------------
 
 
@@ -148,6 +196,16 @@ def breaches() -> str:
     return settings("breaches", BreachPolicy())
 
 
+def approvals() -> str:
+    """Settings of approvals."""
+    return settings("approvals", ApprovalPolicy())
+
+
+def undoing() -> str:
+    """Settings of undo."""
+    return settings("undo", UndoPolicy())
+
+
 def hashing() -> str:
     """Profiles of password hashing."""
     explained = attribute_docstrings(import_module("credkit.passwords.hasher"), None)
@@ -157,7 +215,7 @@ def hashing() -> str:
 
 def kit() -> str:
     """The other settings of a policy."""
-    return settings("", Policy(), leave_out=("otp", "password", "breaches", "limits", "courier"))
+    return settings("", Policy(), leave_out=("otp", "password", "breaches", "limits", "courier", "approvals", "undo"))
 
 
 def fixed() -> str:
@@ -171,62 +229,85 @@ def settings(part: str, policy: object, leave_out: Sequence[str] = ()) -> str:
     assert is_dataclass(policy)
     explained = attribute_docstrings(inspect.getmodule(type(policy)), type(policy).__name__)
     names = [field.name for field in fields(policy) if field.name not in leave_out]
-    rows = [
-        (f"`{'.'.join(filter(None, ('Policy', part, name)))}`", shown(getattr(policy, name)), MEANINGS.get(name) or prose(explained[name]), SOURCES[name])
-        for name in names
-    ]
+    paths = {name: ".".join(filter(None, (part, name))) for name in names}
+    rows = [(f"`Policy.{path}`", shown(getattr(policy, name)), MEANINGS.get(path) or prose(explained[name]), SOURCES[path]) for name, path in paths.items()]
     return table(("setting", "default", "meaning", "source"), rows)
 
 
 MEANINGS: Final = {
-    "digits": "Length of a code.",
-    "lifetime": "How long a code lives.",
-    "weaker_than_the_floor": "Whether the floors may be gone below. It has to be said aloud, so that it can be searched for.",
-    "shortest": "Least length of a new password, in code points after normalisation.",
-    "begins": "Journeys begun with one typed identifier, for each purpose; seen.",
-    "network_begins": "Journeys begun and codes sent again from one network key; seen.",
-    "code_guesses": "Wrong codes for one typed identifier, over all purposes; seen.",
-    "code_failures": "Wrong codes for one credential, over all tickets and identifiers; silent.",
-    "nobody_failures": "Wrong codes for one identifier that nobody signs in with, at sign-up or on a ticket that is nobody's; silent.",
-    "sends_hour": "Codes to one destination; silent.",
-    "sends_day": "Codes to one destination; silent.",
-    "account_sends": "Codes to one credential, over all its destinations; silent.",
-    "password_failures": "Wrong passwords for one credential, at sign-in and at password change; silent at sign-in.",
+    "otp.digits": "Length of a code.",
+    "otp.lifetime": "How long a code lives.",
+    "otp.weaker_than_the_floor": "Whether the floors may be gone below. It has to be said aloud, so that it can be searched for.",
+    "password.shortest": "Least length of a new password, in code points after normalisation.",
+    "limits.begins": "Journeys begun with one typed identifier, for each purpose; seen.",
+    "limits.network_begins": "Journeys begun and codes sent again from one network key; seen.",
+    "limits.code_guesses": "Wrong codes for one typed identifier, over all purposes; seen.",
+    "limits.code_failures": "Wrong codes for one credential, over all tickets and identifiers; silent.",
+    "limits.nobody_failures": "Wrong codes for one identifier that nobody signs in with, at sign-up or on a ticket that is nobody's; silent.",
+    "limits.sends_hour": "Codes to one destination; silent.",
+    "limits.sends_day": "Codes to one destination; silent.",
+    "limits.account_sends": "Codes to one credential, over all its destinations; silent.",
+    "limits.password_failures": "Wrong passwords for one credential, at sign-in and at password change; silent at sign-in.",
     "grant_lifetime": "How long a grant lives.",
+    "limits.approvals": "Requests to change settings of one credential; seen, by whoever is signed in.",
+    "limits.strangers": 'Requests of one session that were "not me"; seen. At this count it may ask no more.',
+    "approvals.lifetime": "How long the owner may take to answer; at most a day.",
+    "approvals.approved": "How long the asking session may take to open the window after that; at most 30 minutes.",
+    "approvals.window": "How long the window stays open; at most an hour.",
+    "approvals.other_channels": "Whether the asking session may choose another verified identifier to send the link to. It also lets a thief choose.",
+    "undo.lifetime": "How long an undo link works, from the first delivery that a notifier accepted.",
+    "undo.undelivered": "How long it works from the change at the most, however late it was delivered.",
     "password_history": "Passwords before the current one that a new one must differ from; each costs one more hash at every change, and a stored hash.",
 }
 """Where the docstring in the code speaks to its maintainers."""
 
 SOURCES: Final = {
-    "digits": "8: arithmetic above, OWASP Multifactor cheat sheet. Floor 6: NIST SP 800-63B-4 3.1.3.2, ASVS 6.5",
-    "comparisons": "OWASP Multifactor cheat sheet (strict limits); floor 1, ceiling 10",
-    "lifetime": "NIST SP 800-63B-4 3.1.3.2, ASVS 6.5.5: at most 10 minutes",
-    "resend_pauses": "usability, and guides on SMS pumping; floor 30 s",
-    "repeat": "own: a double click and a lost reply fit in; ceiling 60 s",
-    "weaker_than_the_floor": "own",
-    "begins": "own: three times the sends of a day, so that it never hides that limit",
-    "network_begins": "guides on SMS pumping",
-    "code_guesses": "own: ten tickets' worth",
-    "code_failures": "arithmetic above",
-    "nobody_failures": "arithmetic above; a day, so that strangers' junk leaves no year records",
-    "sends_hour": "OWASP Forgot Password cheat sheet, guides on SMS pumping",
-    "sends_day": "OWASP Forgot Password cheat sheet, guides on SMS pumping",
-    "account_sends": "guides on SMS pumping",
-    "password_guesses": "own number for what NIST SP 800-63B-4 3.2.2 and ASVS 6.3.1 ask",
-    "password_failures": "NIST SP 800-63B-4 3.2.2: at most 100 in a row",
-    "network_passwords": "own number for what the OWASP Credential Stuffing cheat sheet asks",
-    "shortest": "NIST SP 800-63B-4 3.1.1.2: 15 where the password is the only factor",
-    "always_with_second_factor": "NIST SP 800-63B-4 3.1.1.2: 8 beside a second factor",
-    "notifier_timeout": "own: set it to your provider's",
-    "spread": "own: hides the work after the answer",
-    "settles": "own: longer than any call takes",
-    "longest_wait": "own",
+    "otp.digits": "8: arithmetic above, OWASP Multifactor cheat sheet. Floor 6: NIST SP 800-63B-4 3.1.3.2, ASVS 6.5",
+    "otp.comparisons": "OWASP Multifactor cheat sheet (strict limits); floor 1, ceiling 10",
+    "otp.lifetime": "NIST SP 800-63B-4 3.1.3.2, ASVS 6.5.5: at most 10 minutes",
+    "otp.resend_pauses": "usability, and guides on SMS pumping; floor 30 s",
+    "otp.repeat": "own: a double click and a lost reply fit in; ceiling 60 s",
+    "otp.weaker_than_the_floor": "own",
+    "limits.begins": "own: three times the sends of a day, so that it never hides that limit",
+    "limits.network_begins": "guides on SMS pumping",
+    "limits.code_guesses": "own: ten tickets' worth",
+    "limits.code_failures": "arithmetic above",
+    "limits.nobody_failures": "arithmetic above; a day, so that strangers' junk leaves no year records",
+    "limits.sends_hour": "OWASP Forgot Password cheat sheet, guides on SMS pumping",
+    "limits.sends_day": "OWASP Forgot Password cheat sheet, guides on SMS pumping",
+    "limits.account_sends": "guides on SMS pumping",
+    "limits.password_guesses": "own number for what NIST SP 800-63B-4 3.2.2 and ASVS 6.3.1 ask",
+    "limits.password_failures": "NIST SP 800-63B-4 3.2.2: at most 100 in a row",
+    "limits.network_passwords": "own number for what the OWASP Credential Stuffing cheat sheet asks",
+    "password.shortest": "NIST SP 800-63B-4 3.1.1.2: 15 where the password is the only factor",
+    "password.always_with_second_factor": "NIST SP 800-63B-4 3.1.1.2: 8 beside a second factor",
+    "courier.notifier_timeout": "own: set it to your provider's",
+    "courier.spread": "own: hides the work after the answer",
+    "courier.settles": "own: longer than any call takes",
+    "courier.longest_wait": "own",
+    "limits.approvals": "own: more than a person needs, few enough to be no nuisance",
+    "limits.strangers": "own: once may be a mistake",
+    "approvals.lifetime": "as long as a code: NIST SP 800-63B-4 3.1.3.2, ASVS 6.5.5",
+    "approvals.approved": "own: as long as the question",
+    "approvals.window": "own: time for a form and two codes",
+    "approvals.match_digits": "NIST SP 800-63B-4 3.1.3: the claimant transfers a secret, and does not compare or pick one; floor 4, ceiling 8",
+    "approvals.match_tries": "own; floor 1, ceiling 5",
+    "approvals.without_match_code": "own: what a scanner cannot do has to be asked for",
+    "approvals.other_channels": "own",
+    "approvals.poll": "OpenID CIBA 7.3 and 11: 5 seconds, and 5 more for whoever is too fast",
+    "approvals.cooling_off": "MAS, 12 hours for a new token; 0 to 7 days",
+    "approvals.freeze_after_not_me": "own; 0 to 7 days",
+    "undo.lifetime": "own: a weekend; an hour to 30 days",
+    "undo.undelivered": "own: a provider's outage, or a holiday; an hour to 30 days",
+    "undo.dispute": "own: a day, so that everybody concerned looks at their mail once; an hour to 30 days",
+    "undo.after_undo": "own; 0 to 30 days",
+    "reset_by": "own: a code is typed on the page that asked, a link opens where the mail is read",
     "grant_lifetime": "OWASP Forgot Password cheat sheet (a limited session); as long as a code",
     "grant_tries": "own: enough to find an acceptable password",
     "password_history": "own: no standard asks for it; ceiling 10, about a second of hashing",
     "gate": "memory: 256 MiB a process at most; ASVS 15.2.2",
-    "on_failure": "NIST SP 800-63B-4 3.1.1.2 and ASVS 6.2.12 leave it open",
-    "at_least": "NIST SP 800-63B-4 3.1.1.2; ASVS 6.2.12",
+    "breaches.on_failure": "NIST SP 800-63B-4 3.1.1.2 and ASVS 6.2.12 leave it open",
+    "breaches.at_least": "NIST SP 800-63B-4 3.1.1.2; ASVS 6.2.12",
     "gate_queue": "own: some seconds of waiting",
 }
 
@@ -242,6 +323,12 @@ FIXED: Final = (
     ("credkit.credential", "MARKS", "changes of one credential in 30 days", "one more is refused, as its owner could be left untold"),
     ("credkit.flows.transaction", "ATTEMPTS", "tries of a commit before `Busy`", "64 writers of one record all get through"),
     ("credkit.flows.challenges", "_RETENTION", "an ended ticket or grant is kept for", 'its page hears "expired", not "unknown"'),
+    ("credkit.flows.approvals", "_MOST_EDITS", "changes that one request names, at most", "as many as a person reads"),
+    ("credkit.flows.account_settings", "_MOST_STEPS", "codes to new identifiers in one window, at most", "a window is no way to send mail to strangers"),
+    ("credkit.flows.approvals", "_RETENTION", "a request is kept after its last possible end for", "its pages hear what became of it"),
+    ("credkit.flows.histories", "MEMORY", "what undo needs is kept after the last change for", "longer than any span of a policy"),
+    ("credkit.edits", "LONGEST_SHOWN", "characters of a value as shown", "longer ones are shortened in the middle, with part of a digest"),
+    ("credkit.edits", "LONGEST_HOST_VALUE", "characters of a host's own value in a request", "a record stays small"),
     ("credkit.policy", "HIGHEST_CHANCE", "yearly chance of a policy, at most", "arithmetic above"),
     ("credkit.delivery", "AT_ONCE", "messages of one in-process delivery", "overdue ones are taken along"),
     ("credkit.delivery", "SWEEP_SECONDS", "seconds between two looks of a process", "for what failed, and for what a dead process left"),
@@ -293,6 +380,175 @@ def attribute_docstrings(module: Any, owner: str | None) -> dict[str, str]:
     return found
 
 
+# Account settings and undo ---------------------------------------------------------------------------------------------
+
+
+def transitions() -> str:
+    """What may follow what in a request to change settings, asked of the code that decides it."""
+    rows = [(f"`{state}`", *(_cell(state, event) for event in Event)) for state in State]
+    return table(("state", *(f"`{event}`" for event in Event)), rows)
+
+
+def _cell(state: State, event: Event) -> str:
+    try:
+        after = moved(_request(state), event, START).state
+    except errors.Refused as refused:
+        assert (state, event) not in TRANSITIONS
+        return f"refused: `{refused.reason}`"
+    assert after is TRANSITIONS[state, event]
+    return f"**{after}**" if after is not state else f"stays {after}"
+
+
+def _request(state: State) -> Approval:
+    """Return a request that stands there at the start of time."""
+    destination = parse_identifier("ada@example.com")
+    over = state is State.EXPIRED
+    return Approval(
+        id="",
+        credential_id="",
+        generation="",
+        session_digest=None,
+        ticket_digest=b"",
+        destination=destination,
+        edits=None,
+        label="",
+        device=None,
+        place=None,
+        key_id="",
+        nonce=b"",
+        c=0,
+        digits=4,
+        asked_at=START,
+        state=State.PENDING if over else state,
+        ends_at=START if over else START + timedelta(minutes=10),
+        tries_left=3,
+        told=(destination,),
+        accounts=(),
+        locale=None,
+    )
+
+
+ADA, NEXT, PHONE, RIGHT, OTHER = "ada@example.com", "ada@next.example", "+14155552671", "nine grey herons wade", "four loud kettles sing"
+NOBODY: Final = Context.none()
+
+
+def undo() -> str:
+    """What a link from a notice leads to, with what beside it: each line is played, and says what came of it."""
+    rows = [(beside, f"`{call}`", _played(play, policy)) for beside, call, play, policy in UNDOING]
+    return table(("beside the link", "call", "what comes of it"), rows)
+
+
+def _played(play: Callable[[TestWorld, str], object], policy: Policy | None) -> str:
+    """Change Ada's address, let somebody use the link, and say what became of it."""
+    world = kit_for_tests(policy=policy)
+    credential_id = moved_away(world, new_password=play in {_by_password_of_before, _by_lost_password})
+    link = link_of(world, MessageKind.SETTINGS_CHANGED, ADA)
+    try:
+        play(world, link)
+    except errors.Refused as refused:
+        return f"refused: `{refused.reason}`"
+    credential = world.credentials.get(credential_id)
+    assert credential is not None
+    if credential.registered(parse_identifier(ADA)) is not None:
+        return "**undone**"
+    return "a dispute: all is held still" if world.kit.undo.review(link).disputed else "the change stays"
+
+
+def moved_away(world: TestWorld, *, new_password: bool = False) -> str:
+    """Let Ada, who has an address and a phone, take another address; return her credential's id."""
+    settings = world.kit.settings
+    world.add(ADA, password=RIGHT)
+    who = world.kit.sign_in.with_password(ADA, RIGHT, context=NOBODY).session
+    for old, new in ((None, PHONE), (ADA, NEXT)):
+        asked = settings.request(who, context=NOBODY)
+        settings.approve(link_of(world, MessageKind.SETTINGS_REQUEST, ADA), settings.status(who, asked).match_code, context=NOBODY)
+        window = settings.open(who, asked, context=NOBODY)
+        add, change = settings.add_identifier, settings.change_identifier
+        step = add(who, window, new, context=NOBODY) if old is None else change(who, window, old, new, context=NOBODY)
+        settings.confirm_identifier(who, window, step, world.inbox.last_code(new), context=NOBODY)
+        if old is not None and new_password:
+            who = replace(who, session_epoch=settings.set_password(who, window, OTHER, context=NOBODY).session_epoch)
+        settings.done(who, window)
+        world.clock.advance(days=1 if old is None else 0)
+    return who.credential_id
+
+
+def link_of(world: TestWorld, kind: MessageKind, to: str) -> str:
+    """Return the newest link of a kind of message to somebody."""
+    return next(m.link.reveal() for m in reversed(world.inbox.to(to)) if m.kind is kind and m.link is not None)
+
+
+def _by_code(world: TestWorld, link: str) -> object:
+    ticket = world.kit.undo.begin(link, context=NOBODY)
+    grant = world.kit.undo.verify(ticket, world.inbox.last_code(PHONE), context=NOBODY)
+    return world.kit.undo.complete(link, grant=grant, context=NOBODY)
+
+
+def _by_password(world: TestWorld, link: str) -> object:
+    return world.kit.undo.complete(link, password=RIGHT, context=NOBODY)
+
+
+def _by_password_of_before(world: TestWorld, link: str) -> object:
+    return _by_password(world, link)
+
+
+def _by_lost_password(world: TestWorld, link: str) -> object:
+    return _by_password(world, link)
+
+
+def _dispute(world: TestWorld, link: str) -> object:
+    return world.kit.undo.dispute(link, ADA, context=NOBODY)
+
+
+def _silence(world: TestWorld, link: str) -> None:
+    _dispute(world, link)
+    world.clock.advance(Policy().undo.dispute + timedelta(minutes=1))
+    world.kit.courier.run_due(limit=100)
+
+
+def _contest(world: TestWorld, link: str) -> None:
+    _dispute(world, link)
+    world.kit.undo.contest(link_of(world, MessageKind.UNDO_DISPUTED, NEXT), NEXT, context=NOBODY)
+    world.clock.advance(Policy().undo.dispute + timedelta(minutes=1))
+    world.kit.courier.run_due(limit=100)
+
+
+def _settle(world: TestWorld, link: str, *, restore: bool) -> None:
+    (credential_id,) = {message.credential_id for message in world.inbox.to(NEXT) if message.credential_id}
+    _contest(world, link)
+    world.kit.admin.settle_dispute(credential_id, restore=restore, actor="support")
+
+
+def _twice(world: TestWorld, link: str) -> object:
+    _by_code(world, link)
+    return _by_code(world, link)
+
+
+def _proof_in_dispute(world: TestWorld, link: str) -> object:
+    _dispute(world, link)
+    return _by_code(world, link)
+
+
+REMEMBERING: Final = Policy(password_history=1)
+
+UNDOING: Final[Sequence[tuple[str, str, Callable[[TestWorld, str], object], Policy | None]]] = (
+    ("nothing", "complete", lambda world, link: world.kit.undo.complete(link, context=NOBODY), None),
+    ("a code to an identifier that no change touched", "complete", _by_code, None),
+    ("a code to an identifier that a change touched", "begin", lambda world, link: world.kit.undo.begin(link, context=NOBODY, channel=1), None),
+    ("the password of before, which still is the password", "complete", _by_password, None),
+    ("the password of before, changed since", "complete", _by_lost_password, None),
+    ("the same, with `Policy(password_history=1)` or more", "complete", _by_password_of_before, REMEMBERING),
+    ("another password", "complete", lambda world, link: world.kit.undo.complete(link, password=OTHER, context=NOBODY), None),
+    ("an identifier concerned, typed in full", "dispute", _dispute, None),
+    ("an identifier not concerned", "dispute", lambda world, link: world.kit.undo.dispute(link, "eve@example.com", context=NOBODY), None),
+    ("in a dispute: a code to an identifier that no change touched", "complete", _proof_in_dispute, None),
+    ("in a dispute: nobody objects for its whole time", "(the courier)", _silence, None),
+    ("in a dispute: somebody objects in time", "contest", _contest, None),
+    ("in a contested dispute: the host restores", "admin.settle_dispute", lambda world, link: _settle(world, link, restore=True), None),
+    ("in a contested dispute: the host does not", "admin.settle_dispute", lambda world, link: _settle(world, link, restore=False), None),
+    ("once it is undone: any proof", "complete", _twice, None),
+)
+
 # What is stored --------------------------------------------------------------------------------------------------------
 
 
@@ -304,7 +560,42 @@ def inventory() -> str:
         assert set(names) == set(purposes), f"{owner.__name__}: {set(names) ^ set(purposes)}"
         rows = [(f"`{name}`", *purposes[name]) for name in names]
         parts.append(f"**{NAMES.get(owner, owner.__name__)}**, kept {RETENTION[owner]}.\n\n" + table(("field", "class", "purpose"), rows))
+    for name, stored in small_fields().items():
+        purposes, kept = SMALL[name]
+        assert stored == set(purposes), f"{name}: {stored ^ set(purposes)}"
+        rows = [(f"`{field}`", *purpose) for field, purpose in purposes.items()]
+        parts.append(f"**{name}**, kept {kept}.\n\n" + table(("field", "class", "purpose"), rows))
     return "\n".join(parts)
+
+
+def small_fields() -> dict[str, set[str]]:
+    """Return the fields of what is stored and is no value with a class of its own, as they are found in what is written."""
+    ada = parse_identifier(ADA)
+    edits: list[Edit] = [AddIdentifier(ada), ChangeIdentifier(ada, ada), RemoveIdentifier(ada), Prefer(ada), SetPassword(), HostChange("name", "a", "b")]
+    seal = from_payload(sealed({}, {}, keys_for_tests(), site="main", record_key="")).whole()
+    return {"Edit": {name for edit in edits for name in edit_fields(edit)}, "Seal": {*seal} - {"format"}} | {
+        kind.title(): names for kind, names in pointer_fields().items()
+    }
+
+
+def pointer_fields() -> dict[str, set[str]]:
+    """Return the kinds of the small records that lead from one to another, with their fields, from a run that writes each."""
+    known = {"approval", "budget", "challenge", "grant", "history", "outbox"}
+    stores = MemoryStores()
+    written: dict[str, set[str]] = {}
+    commit = stores.records.commit
+
+    def noting(checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
+        for record in (write.record for write in writes if write.record is not None):
+            written.setdefault(record.kind.partition("/")[2], set()).update({*from_payload(record.payload).whole()} - {"format"})
+        return commit(checks, writes)
+
+    stores.records.commit = noting  # type: ignore[method-assign]
+    world = kit_for_tests(records=stores.records, credentials=stores.credentials)
+    moved_away(world)
+    _dispute(world, link_of(world, MessageKind.SETTINGS_CHANGED, ADA))
+    assert known < set(written)
+    return {kind: names for kind, names in sorted(written.items()) if kind not in known}
 
 
 def stored_fields(owner: type) -> list[str]:
@@ -402,12 +693,20 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
     | {
         "typed": ("personal", "What was typed; finds the owner, if there is one."),
     },
+    ApprovalDue: _OUTBOX | {"approval_id": ("state", "Which request to send; the link itself is not here.")},
+    DisputeDue: _OUTBOX
+    | {
+        "credential_id": ("personal", "Whose changes are to be undone."),
+        "dispute_id": ("state", "Unless this dispute is contested or over by then."),
+    },
     NoticeDue: _OUTBOX
     | {
         "kind": ("state", "What to tell."),
         "to": ("personal", "A verified identifier of the credential."),
         "credential_id": ("personal", "Whose change it was."),
         "accounts": ("personal", "The host's accounts it concerns."),
+        "shown": ("personal", "What was changed, identifiers masked; see below."),
+        "link_id": ("state", "Which change its link undoes, or which dispute it contests; the token itself is not here."),
     },
     Intent: _OUTBOX
     | {
@@ -415,6 +714,80 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
         "credential_id": ("personal", "Whose change it is."),
         "accounts": ("personal", "The host's accounts it concerns."),
         "destinations": ("personal", "Every verified identifier, all to be told."),
+        "shown": ("personal", "What is changed, identifiers masked; see below."),
+        "link_id": ("state", "Which change the link undoes, or which dispute it contests; the token itself is not here."),
+        "without_link": ("personal", "Those of the destinations that may be in other hands: told, without a link."),
+    },
+    Approval: {
+        "id": ("state", "Names the request and its window."),
+        "credential_id": ("personal", "Whose settings."),
+        "generation": ("state", "State of the credential when it was asked; a change from elsewhere ends the request."),
+        "session_digest": ("digest", "SHA-256 of the asking session's key, if the host gave one."),
+        "ticket_digest": ("digest", "SHA-256 of the asking ticket's 256-bit secret."),
+        "destination": ("personal", "Where the question went."),
+        "edits": ("personal", "The changes asked for, or none: settings in general; see below."),
+        "label": ("shown", "Three characters on the page and in the message."),
+        "device": ("shown", "What asked, as the host says."),
+        "place": ("shown", "From where, as the host says."),
+        "key_id": ("state", "Which key link, window and match code follow from."),
+        "nonce": ("state", "Makes the derivation unlike any other."),
+        "c": ("state", "Uniform random; the match code is this plus an HMAC, and says nothing without the key."),
+        "digits": ("state", "Length of the match code."),
+        "asked_at": ("state", "When it was asked."),
+        "state": ("state", "Where it stands."),
+        "ends_at": ("state", "When that ends by itself."),
+        "tries_left": ("state", "Match codes that may still be wrong."),
+        "told": ("personal", "Whom word of the decision goes to."),
+        "accounts": ("personal", "The host's accounts it concerns."),
+        "locale": ("personal", "Language of messages to its owner."),
+        "steps": ("personal", "New identifiers that wait for their codes; see below."),
+        "not_me": ("state", 'Whether its owner said "it was not me".'),
+        "carried": _CARRIED,
+    },
+    Step: {
+        "challenge_id": ("state", "Which code it waits for."),
+        "identifier": ("personal", "The new one."),
+        "replaces": ("personal", "The old one, if any."),
+        "lost_control": ("state", "Whether the old one may be in other hands."),
+    },
+    Shown: {
+        "what": ("shown", "What is changed."),
+        "old": ("personal", "From what; an identifier masked."),
+        "new": ("personal", "To what; an identifier masked."),
+    },
+    History: {
+        "credential_id": ("personal", "Whose."),
+        "entries": ("personal", "What the sign-in was before each recent change; see below."),
+        "hold": ("personal", "What is held back for a while; see below."),
+        "dispute": ("state", "An undo that waits for objections; see below."),
+        "carried": _CARRIED,
+    },
+    Entry: {
+        "id": ("state", "Names the undo link."),
+        "change_id": ("state", "Random name of the change."),
+        "at": ("state", "When it was made."),
+        "identifiers": ("personal", "What the owner signed in with before it."),
+        "preferred": ("personal", "Where codes went before it."),
+        "password_digest": ("digest", "SHA-256 of the password hash of before, to know it again; of no use for guessing without the hash."),
+        "shown": ("personal", "What was changed, identifiers masked."),
+        "key_id": ("state", "Which key the undo link follows from."),
+        "nonce": ("state", "Makes the derivation unlike any other."),
+        "delivered_at": ("state", "When a notice with the link was first accepted."),
+    },
+    Hold: {
+        "until": ("state", "Until when."),
+        "only": ("personal", "The identifiers that codes and approvals may go to."),
+        "frozen": ("state", "Whether nothing at all may be changed or reset."),
+    },
+    Dispute: {
+        "id": ("state", "Names the contest link."),
+        "entry_id": ("state", "Which change is to be undone."),
+        "change_id": ("state", "Random name of the undo."),
+        "opened_at": ("state", "When it was asked for."),
+        "resolves_at": ("state", "When silence undoes the change."),
+        "key_id": ("state", "Which key the contest link follows from."),
+        "nonce": ("state", "Makes the derivation unlike any other."),
+        "contested": ("state", "Whether somebody objected."),
     },
     Credential: {
         "id": ("personal", "Names the credential; opaque."),
@@ -443,6 +816,8 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
 }
 
 _SHORT: Final = "until 30 minutes after the newest code of its ticket ends"
+_REQUEST: Final = "until a day after it could last do anything"
+_HISTORY: Final = "for 45 days after it was written last; while an undo is in dispute, until that is settled"
 _OWNER: Final = "as long as its credential"
 RETENTION: Final[Mapping[type, str]] = {
     Record: "as long as its payload",
@@ -454,8 +829,17 @@ RETENTION: Final[Mapping[type, str]] = {
     Tally: "for the span of its limit and a 24th, from its newest use",
     CodeDue: f"until it is sent or concerns nobody, else {_SHORT}",
     ReminderDue: "until it is sent or concerns nobody, else for an hour",
+    ApprovalDue: f"until it is sent or has been answered, else {_REQUEST}",
+    DisputeDue: "until the dispute is over",
     NoticeDue: "until it is sent, or its notifier gives it up for good",
     Intent: "until it is settled",
+    Approval: _REQUEST,
+    Step: _REQUEST,
+    Shown: "as long as what holds it",
+    History: _HISTORY,
+    Entry: _HISTORY,
+    Hold: _HISTORY,
+    Dispute: "until it is settled",
     Credential: "until the host deletes it",
     Registered: _OWNER,
     Mark: "for 30 days, and then until the next change",
@@ -488,6 +872,34 @@ _SOUND: Final[Mapping[type, type]] = {
     AsyncHashingContract: SoundHashing,
     AsyncBreachListContract: SoundBreaches,
 }
+SMALL: Final[Mapping[str, tuple[Mapping[str, tuple[str, str]], str]]] = {
+    "Edit": (
+        {
+            "type": ("state", "What kind of change."),
+            "old": ("personal", "From what."),
+            "new": ("personal", "To what; never a password."),
+            "name": ("state", "The host's own name for it."),
+        },
+        _REQUEST,
+    ),
+    "Seal": (
+        {
+            "seal": ("digest", "HMAC over all of an approval or history, and over the place it lies in."),
+            "seal_key": ("state", "Which key that was made with: the current one when it was written last."),
+        },
+        "as long as what it seals",
+    ),
+    "Asked": ({"approval_id": ("state", "Which request of a credential is the newest.")}, _REQUEST),
+    "Poll": (
+        {"at": ("state", "When the waiting page last asked."), "every": ("state", "How long it has to wait, in microseconds.")},
+        _REQUEST,
+    ),
+    "Undo": (
+        {"credential_id": ("personal", "Whose history the token of an undo or contest link is about.")},
+        "for 14 days after the change; once there is a dispute, until 45 days after that would end",
+    ),
+}
+"""What is stored and is no value with a class of its own: fields, and for how long."""
 
 # The run ---------------------------------------------------------------------------------------------------------------
 
@@ -512,6 +924,10 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "chances": chances,
     "codes": codes,
     "breaches": breaches,
+    "approvals": approvals,
+    "undoing": undoing,
+    "transitions": transitions,
+    "undo": undo,
     "limits": limits,
     "passwords": passwords,
     "hashing": hashing,
@@ -521,6 +937,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "inventory": inventory,
     "kills": kills,
     "round-trips": round_trips,
+    "messages": messages,
 }
 
 

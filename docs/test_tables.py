@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from credkit import credential, grants, identifiers, otp, outbox, ports
+from credkit import approvals, credential, edits, grants, history, identifiers, otp, outbox, ports
 from credkit.budgets import Tally
 from credkit.credential import MARK_LIFETIME, MARKS
 from credkit.delivery import AT_ONCE, DRAIN_SECONDS, SWEEP_SECONDS
 from credkit.errors import CredkitError, Reason
+from credkit.flows.histories import MEMORY
 from credkit.passwords import LONGEST_PASSWORD
 from credkit.policy import Policy
 
@@ -93,16 +94,24 @@ def test_the_numbers_that_stand_in_sentences_are_today_s() -> None:
         "password_guesses": (10, hour / 4),
         "password_failures": (100, day),
         "network_passwords": (100, hour),
+        "approvals": (10, day),
+        "strangers": (2, day),
     }
+    asking, undo = policy.approvals, policy.undo
+    assert (asking.lifetime, asking.approved, asking.window) == (timedelta(minutes=10), timedelta(minutes=10), timedelta(minutes=15))
+    assert (asking.match_digits, asking.match_tries, asking.poll, asking.cooling_off) == (4, 3, timedelta(seconds=5), hour * 12)
+    assert (undo.lifetime, undo.undelivered, undo.dispute, undo.after_undo) == (72 * hour, 14 * day, day, day)
+    assert timedelta(days=45) == MEMORY
     assert (policy.courier.spread, policy.courier.lease, policy.courier.backoff(1)) == (timedelta(seconds=2), timedelta(seconds=30), timedelta(seconds=30))
     assert (64, 30 * day, 10, 2.0, 60.0) == (MARKS, MARK_LIFETIME, AT_ONCE, DRAIN_SECONDS, SWEEP_SECONDS)
 
 
 def test_every_stored_value_has_its_purpose_and_retention() -> None:
     """AU-10: what has `to_payload` is stored by a record store; what a credential is made of, by a credential store."""
-    modules = (grants, otp, outbox, ports, credential, identifiers)
+    modules = (approvals, edits, grants, history, otp, outbox, ports, credential, identifiers)
     payloads = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type) and hasattr(kind, "to_payload")}
     parts = {otp.Issue, otp.Binding, credential.Credential, credential.Registered, credential.Mark, identifiers.EmailAddress, ports.Record}
+    parts |= {approvals.Step, edits.Shown, history.Entry, history.Hold, history.Dispute}
     assert set(GENERATE["INVENTORY"]) == payloads | parts | {Tally} == set(GENERATE["RETENTION"])
 
 
@@ -112,6 +121,27 @@ def test_a_new_stored_field_without_a_purpose_is_found(monkeypatch: pytest.Monke
     monkeypatch.setitem(GENERATE["inventory"].__globals__, "INVENTORY", shortened)
     with pytest.raises(AssertionError, match="tries_left"):
         GENERATE["inventory"]()
+
+
+def test_every_kind_of_record_is_listed() -> None:
+    """A run through account settings and undo writes no small record that the inventory does not name; nor does the inventory name others."""
+    page = (DOCS / "security.md").read_text(encoding="utf-8")
+    assert {kind.title() for kind in GENERATE["pointer_fields"]()} | {"Edit", "Seal"} == set(GENERATE["SMALL"])
+    assert [name for name in GENERATE["SMALL"] if f"**{name}**, kept " not in page] == []
+
+
+def test_a_small_record_that_changes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(GENERATE["SMALL"], "Undo", ({}, ""))
+    with pytest.raises(AssertionError, match="credential_id"):
+        GENERATE["inventory"]()
+
+
+def test_every_edge_of_an_approval_stands_in_its_table() -> None:
+    changes = len([after for (before, _), after in approvals.TRANSITIONS.items() if after is not before])
+    shown = GENERATE["transitions"]()
+    assert shown.count("**") == 2 * changes
+    assert shown.count("stays ") == len(approvals.TRANSITIONS) - changes
+    assert shown.count("refused: ") == len(approvals.State) * len(approvals.Event) - len(approvals.TRANSITIONS)
 
 
 def test_every_dependency_is_justified() -> None:

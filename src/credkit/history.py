@@ -162,11 +162,6 @@ class History:
         kept = tuple(e for e in self.entries if e.change_id != entry.change_id and entry.at < max(e.ends_at(policy), e.at + _LONGEST_COOLING_OFF))
         return replace(self, entries=(*kept, entry)[-MARKS:])
 
-    def kept_until(self, now: datetime, policy: UndoPolicy) -> datetime:
-        """Return until when any of it is good for anything; a day at the least, so that no clock that is ahead makes it forgotten early."""
-        ends = [max(entry.ends_at(policy), entry.at + _LONGEST_COOLING_OFF) for entry in self.entries]
-        return max([now + timedelta(days=1), *ends, *([] if self.hold is None else [self.hold.until])])
-
     def delivered(self, entry_id: str, now: datetime) -> History:
         """Return the history after a notice with that entry's link was accepted: the first one counts."""
         return replace(self, entries=tuple(replace(e, delivered_at=e.delivered_at or now) if e.id == entry_id else e for e in self.entries))

@@ -1,6 +1,6 @@
 """What a notifier is asked to send, as a typed value, with its wording. Plain English, for hosts to replace by kind.
 
-Rules the wording keeps: the code is never in a subject line (NO-05, NO-16); a text message holds no link and ends in
+Rules the wording keeps: the code is never in a subject line (NO-05, NO-16); a text message with a code holds no link and ends in
 the line ``@host #code`` that phones fill in by themselves (NO-02); a notice says what happened, when, what to do
 if it was not you, and whom to ask (NO-09); no message holds a password, a match code, or more power than the one code or link it is for (NO-01).
 A link leads to a page that only shows; what it may do is decided there (NO-12).

@@ -299,5 +299,5 @@ def test_two_parallel_confirmations_never_confirm_each_other() -> None:
         assert isinstance(results[1], Changed) or not isinstance(results[1], Refused)
         assert other not in credential_of(shared, state).verified
 
-    flows = [on(add, "add", state.prepared.policy), on(calls(state)["confirm"], "confirm", state.prepared.policy)]
+    flows = [on(add, "a fourth", state.prepared.policy), on(calls(state)["confirm"], "the third", state.prepared.policy)]
     explore(World(shared=state.prepared.shared(), flows=flows, check=check), faults=0)

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from credkit.approvals import ApprovalPolicy
 from credkit.budgets import Limit
 from credkit.errors import ConfigurationError
+from credkit.history import UndoPolicy
 from credkit.otp import OtpPolicy
 from credkit.policy import HIGHEST_CHANCE, CourierPolicy, Limits, Policy
 
-HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
+MINUTE, HOUR, DAY, YEAR = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=365)
+INSTANT = timedelta(microseconds=1)
 
 
 def problems(**settings: Any) -> tuple[str, ...]:
@@ -41,6 +44,23 @@ def test_the_policy_as_shipped_is_built() -> None:
     assert [span.total_seconds() for span in (courier.notifier_timeout, courier.spread, courier.settles, courier.longest_wait)] == [10, 2, 60, 3600]
 
 
+def test_approvals_as_shipped_are_short_and_need_the_match_code() -> None:  # AP-06, AP-07, AP-10, AP-12, AP-13, AP-16, ID-21
+    approvals = Policy().approvals
+    assert (approvals.lifetime, approvals.approved, approvals.window) == (10 * MINUTE, 10 * MINUTE, 15 * MINUTE)
+    assert (approvals.match_digits, approvals.match_tries, approvals.without_match_code) == (4, 3, False)
+    assert (approvals.other_channels, approvals.poll) == (False, timedelta(seconds=5))
+    assert (approvals.cooling_off, approvals.freeze_after_not_me) == (12 * HOUR, timedelta(0))
+
+
+def test_undo_as_shipped_outlives_a_weekend_and_an_outage() -> None:  # F24, F25
+    undo = Policy().undo
+    assert (undo.lifetime, undo.undelivered, undo.dispute, undo.after_undo) == (72 * HOUR, 14 * DAY, DAY, DAY)
+
+
+def test_a_reset_is_by_code_unless_told_otherwise() -> None:  # RS-15
+    assert Policy().reset_by == "code"
+
+
 # Requirements 1.4, N4 3.2.2 and F11, written once more by hand.
 def test_the_limits_as_shipped_are_those_of_the_sources() -> None:
     limits = {field.name: getattr(Limits(), field.name) for field in fields(Limits)}
@@ -57,6 +77,8 @@ def test_the_limits_as_shipped_are_those_of_the_sources() -> None:
         "password_guesses": (10, timedelta(minutes=15)),
         "password_failures": (100, DAY),
         "network_passwords": (100, HOUR),
+        "approvals": (10, DAY),
+        "strangers": (2, DAY),
     }
 
 
@@ -117,6 +139,8 @@ def test_a_window_that_fits_a_year_more_than_once_counts_each_time_it_fits(name:
         ({"gate": 0}, "gate"),
         ({"gate": -1}, "gate"),
         ({"gate_queue": -1}, "gate"),
+        ({"reset_by": "magic"}, "reset_by"),
+        ({"reset_by": ""}, "reset_by"),
     ],
 )
 def test_a_setting_out_of_its_bounds_is_refused(settings: dict[str, Any], about: str) -> None:
@@ -134,6 +158,8 @@ def test_a_setting_out_of_its_bounds_is_refused(settings: dict[str, Any], about:
         {"gate": 1},
         {"gate": 64},
         {"gate_queue": 0},
+        {"reset_by": "code"},
+        {"reset_by": "link"},
     ],
 )
 def test_a_setting_on_its_bound_is_taken(settings: dict[str, Any]) -> None:
@@ -211,3 +237,50 @@ def test_the_wait_has_a_bound_however_many_failures_there_were(attempts: int) ->
 @pytest.mark.parametrize("attempts", [0, -1, -(10**400)])
 def test_a_count_of_failures_that_makes_no_sense_still_gives_a_wait(attempts: int) -> None:
     assert CourierPolicy().backoff(attempts) == timedelta(seconds=30)
+
+
+APPROVAL_BOUNDS: list[tuple[str, Any, Any, Any]] = [
+    ("lifetime", MINUTE, DAY, INSTANT),
+    ("approved", MINUTE, 30 * MINUTE, INSTANT),
+    ("window", MINUTE, HOUR, INSTANT),
+    ("match_digits", 4, 8, 1),
+    ("match_tries", 1, 5, 1),
+    ("poll", timedelta(seconds=1), MINUTE, INSTANT),
+    ("cooling_off", timedelta(0), 7 * DAY, INSTANT),
+    ("freeze_after_not_me", timedelta(0), 7 * DAY, INSTANT),
+]
+"""Each setting of approvals, with the least and the most that is taken, and the smallest step beyond."""
+
+
+@pytest.mark.parametrize(("name", "least", "most", "step"), APPROVAL_BOUNDS, ids=str)
+def test_approvals_take_a_setting_on_its_bounds_and_refuse_it_beyond(name: str, least: Any, most: Any, step: Any) -> None:
+    for value in (least, most):
+        assert getattr(ApprovalPolicy(**{name: value}), name) == value
+    for value in (least - step, most + step):
+        with pytest.raises(ConfigurationError, match=name) as caught:
+            ApprovalPolicy(**{name: value})
+        assert len(caught.value.problems) == 1
+
+
+def test_all_that_is_wrong_with_approvals_is_said_at_once() -> None:  # HO-05
+    none = timedelta(0)
+    with pytest.raises(ConfigurationError) as caught:
+        ApprovalPolicy(lifetime=none, approved=none, window=none, match_digits=0, match_tries=0, poll=none, cooling_off=-INSTANT, freeze_after_not_me=-INSTANT)
+    assert [problem.split()[0].removeprefix("approvals.") for problem in caught.value.problems] == [
+        "lifetime",
+        "approved",
+        "window",
+        "match_digits",
+        "match_tries",
+        "poll",
+        "cooling_off",
+    ]
+
+
+@pytest.mark.parametrize(("name", "least"), [("lifetime", HOUR), ("undelivered", HOUR), ("dispute", HOUR), ("after_undo", timedelta(0))])
+def test_undo_takes_a_span_on_its_bounds_and_refuses_it_beyond(name: str, least: timedelta) -> None:
+    for value in (least, 30 * DAY):
+        assert getattr(UndoPolicy(**{name: value}), name) == value
+    for value in (least - INSTANT, 30 * DAY + INSTANT):
+        with pytest.raises(ConfigurationError, match="spans of the undo policy"):
+            UndoPolicy(**{name: value})

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from credkit.errors import ConfigurationError
+from credkit.policy import Policy
+from credkit.secret import Secret
 from credkit.site import Paths, Site
+from credkit.testing import async_kit_for_tests, kit_for_tests
+from credkit.tickets import Token, encode_bytes
 
 
 def site(**settings: object) -> Site:
@@ -129,7 +133,7 @@ def test_an_id_of_lower_case_letters_digits_and_dashes_is_taken(text: str) -> No
 
 
 def test_a_site_is_called_main_unless_told_otherwise() -> None:
-    assert (site().id, site().default_region, site().paths) == ("main", None, Paths())
+    assert (site().id, site().default_region, site().paths, site().token_in) == ("main", None, Paths(), "fragment")
 
 
 def test_a_region_of_two_capital_letters_is_taken() -> None:
@@ -156,6 +160,59 @@ def test_a_path_that_could_lead_elsewhere_is_refused(name: str, path: str) -> No
 
 
 def test_all_that_is_wrong_with_a_site_is_said_at_once() -> None:  # HO-05
-    found = problems(name="", url="http://example.com", support="", default_region="x", id="", paths=Paths(approve="a", undo="b", reset="c", stop="d"))
-    labels = ["name", "support", "url", "paths.approve", "paths.undo", "paths.reset", "paths.stop", "id", "default_region"]
+    found = problems(
+        name="", url="http://example.com", support="", default_region="x", id="", token_in="query", paths=Paths(approve="a", undo="b", reset="c", stop="d")
+    )
+    labels = ["name", "support", "url", "paths.approve", "paths.undo", "paths.reset", "paths.stop", "id", "default_region", "token_in"]
     assert [problem.split()[0] for problem in found] == [f"site.{label}" for label in labels]
+
+
+@pytest.mark.parametrize("place", ["query", "", "Fragment", None, "header"])
+def test_a_token_rides_in_the_fragment_or_in_the_path_and_nowhere_else(place: object) -> None:  # AP-20
+    assert problems(token_in=place) == ('site.token_in must be "fragment" or "path"',)
+
+
+# RS-15, REQ-D9, AP-20: a fragment never reaches a server; in a path the token is the last part.
+@pytest.mark.parametrize(
+    ("url", "token_in", "path", "link"),
+    [
+        ("https://example.com", "fragment", "/security/undo", "https://example.com/security/undo#TOKEN"),
+        ("https://example.com/", "fragment", "/security/undo", "https://example.com/security/undo#TOKEN"),
+        ("https://example.com/", "fragment", "/security/undo/", "https://example.com/security/undo/#TOKEN"),
+        ("http://localhost:8000", "fragment", "/u", "http://localhost:8000/u#TOKEN"),
+        ("https://example.com", "fragment", None, "https://example.com/#TOKEN"),
+        ("https://example.com", "path", "/security/undo", "https://example.com/security/undo/TOKEN"),
+        ("https://example.com/", "path", "/security/undo/", "https://example.com/security/undo/TOKEN"),
+        ("https://example.com", "path", "/", "https://example.com/TOKEN"),
+        ("https://example.com/", "path", None, "https://example.com/TOKEN"),
+    ],
+)
+def test_a_link_is_made_of_the_site_and_the_token_alone(url: str, token_in: str, path: str | None, link: str) -> None:
+    assert site(url=url, token_in=token_in).link(path, "TOKEN") == link
+
+
+@pytest.mark.parametrize("token_in", ["fragment", "path"])
+@pytest.mark.parametrize("path", ["/security/undo", "/security/undo/", "/", "/a//b", "/a.b-c_d~e/%20"])
+@pytest.mark.parametrize("url", ["https://example.com", "https://example.com:8443/", "http://[::1]:8000"])
+def test_the_token_of_a_link_is_read_back_from_it(url: str, path: str, token_in: str) -> None:
+    token = Token(encode_bytes(bytes(16)), Secret(encode_bytes(bytes(32))))
+    assert Token.in_link(site(url=url, token_in=token_in).link(path, token.text)) == token
+
+
+def test_every_page_that_is_missing_is_named() -> None:  # REQ-D9
+    with pytest.raises(ConfigurationError) as caught:
+        site(paths=Paths(undo="/undo")).require_paths("approve", "undo", "reset")
+    assert [problem.split()[0] for problem in caught.value.problems] == ["site.paths.approve", "site.paths.reset"]
+
+
+def test_a_page_that_is_there_is_enough() -> None:
+    site(paths=Paths(undo="/undo")).require_paths("undo")
+
+
+def test_a_reset_by_link_needs_its_page_when_the_kit_is_built() -> None:  # RS-15
+    by_link, pages = Policy(reset_by="link"), Paths(reset="/reset/link")
+    for make in (kit_for_tests, async_kit_for_tests):
+        with pytest.raises(ConfigurationError, match=r"site\.paths\.reset is needed"):
+            make(site=site(), policy=by_link)
+        make(site=site(paths=pages), policy=by_link)
+        make(site=site())

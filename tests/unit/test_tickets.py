@@ -16,7 +16,7 @@ from credkit.framing import frame
 from credkit.secret import Secret
 from credkit.site import Site
 from credkit.testing import kit_for_tests
-from credkit.tickets import Grant, Purpose, Ticket, Token, cookie_name, encode_bytes, ended_cookie, secret_digest
+from credkit.tickets import Asked, EditWindow, Grant, Purpose, Ticket, Token, cookie_name, encode_bytes, ended_cookie, secret_digest
 
 START = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ID, SECRET = "A" * 21 + "g", "canarySECRET-_" * 3 + "A"
@@ -41,7 +41,16 @@ def grant(*, purpose: Purpose = Purpose.SIGN_UP, insecure: bool = False, lifetim
     return Grant(purpose=purpose, secret_text=Secret(TEXT), begun_at=START, expires_at=START + lifetime, insecure=insecure)
 
 
+def asked(*, insecure: bool = False, lifetime: timedelta = timedelta(seconds=600)) -> Asked:
+    return Asked(secret_text=Secret(TEXT), begun_at=START, expires_at=START + lifetime, label="7GQ", masked="a***@example.com", insecure=insecure)
+
+
+def window(*, insecure: bool = False, lifetime: timedelta = timedelta(seconds=600)) -> EditWindow:
+    return EditWindow(secret_text=Secret(TEXT), begun_at=START, expires_at=START + lifetime, insecure=insecure)
+
+
 Make = Callable[..., Ticket | Grant]
+MakeAny = Callable[..., Ticket | Grant | Asked | EditWindow]
 
 
 def test_a_token_is_read_as_its_two_halves_and_written_the_same() -> None:
@@ -118,10 +127,72 @@ def test_what_is_stored_of_a_secret_is_its_hash_bound_to_purpose_and_id() -> Non
     assert len({expected, *others}) == 5
 
 
-@pytest.mark.parametrize("make", [ticket, grant])
-def test_the_secret_leaves_by_three_doors_only(make: Make) -> None:
+# REQ-D4c: a link as it was sent, as a mail program mended it, or the token that a page took out of it.
+@pytest.mark.parametrize(
+    "link",
+    [
+        TEXT,
+        f"#{TEXT}",
+        f"/{TEXT}",
+        f"/undo/{TEXT}",
+        f"/undo#{TEXT}",
+        f"https://example.com/undo#{TEXT}",
+        f"https://example.com/undo/{TEXT}",
+        f"https://example.com/undo?utm_source=mail#{TEXT}",
+        f"https://example.com/#/{TEXT}",
+        "x" * (2000 - 67) + f"#{TEXT}",
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_link_is_read_as_the_token_at_its_end(link: str) -> None:
+    assert Token.in_link(link) == Token.parse(TEXT)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        None,
+        66,
+        TEXT.encode(),
+        Secret(TEXT),
+        "",
+        "#",
+        "https://example.com/undo",
+        f"https://example.com/undo?token={TEXT}",
+        f"https://example.com/undo#{TEXT}/",
+        f"https://example.com/undo#{TEXT}#",
+        f"https://example.com/undo#{TEXT}?a=b",
+        f"https://example.com/undo#{TEXT}\n",
+        f"https://example.com/undo\n#{TEXT}",
+        f"https://example.com/undo#{TEXT[:-1]}",
+        f"https://example.com/undo#{TEXT}A",
+        f"https://example.com/undo#A{TEXT}",
+        f"token={TEXT}",
+        "x" * (2001 - 67) + f"#{TEXT}",
+        f"#{TEXT}" * 100_000,
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_what_does_not_end_in_a_token_is_no_link(link: object) -> None:
+    assert Token.in_link(link) is None
+
+
+def test_the_last_token_of_a_link_counts() -> None:
+    other = f"{'B' * 21}g.{'c' * 43}"
+    assert Token.in_link(f"https://example.com/{other}#{TEXT}") == Token.parse(TEXT)
+
+
+def test_a_token_proves_its_own_secret_and_no_other() -> None:  # KE-09
+    token = Token(ID, Secret(SECRET))
+    assert token.proves(Secret(SECRET))
+    for other in (SECRET[:-1] + "B", "B" + SECRET[1:], SECRET[:-1], SECRET + "A", SECRET.swapcase(), ""):
+        assert not token.proves(Secret(other))
+
+
+@pytest.mark.parametrize("make", [ticket, grant, asked, window])
+def test_the_secret_leaves_by_three_doors_only(make: MakeAny) -> None:
     held = make()
-    (named,) = held.public().keys() & {"ticket", "grant"}
+    (named,) = held.public().keys() & {"ticket", "grant", "asked", "window"}
     assert held.text == held.public()[named] == held.cookie()["value"] == TEXT
     assert SECRET not in repr(held) + str(held) + f"{held}"
     for leave in (pickle.dumps, copy.deepcopy, json.dumps):
@@ -144,7 +215,29 @@ def test_the_public_form_of_a_grant_is_json_and_whole() -> None:
     assert json.loads(json.dumps(grant().public())) == {"grant": TEXT, "expires_at": "2026-01-01T12:10:00.123456+00:00"}
 
 
-@pytest.mark.parametrize(("purpose", "name"), [(Purpose.SIGN_UP, "credkit-sign-up"), (Purpose.PASSWORD_RESET, "credkit-reset")])
+def test_the_public_form_of_a_request_is_json_and_whole() -> None:
+    assert json.loads(json.dumps(asked().public())) == {
+        "asked": TEXT,
+        "expires_at": "2026-01-01T12:10:00.123456+00:00",
+        "label": "7GQ",
+        "masked": "a***@example.com",
+    }
+
+
+def test_the_public_form_of_a_window_is_json_and_whole() -> None:
+    assert json.loads(json.dumps(window().public())) == {"window": TEXT, "expires_at": "2026-01-01T12:10:00.123456+00:00"}
+
+
+@pytest.mark.parametrize(
+    ("purpose", "name"),
+    [
+        (Purpose.SIGN_UP, "credkit-sign-up"),
+        (Purpose.PASSWORD_RESET, "credkit-reset"),
+        (Purpose.SETTINGS, "credkit-settings"),
+        (Purpose.IDENTIFIER, "credkit-identifier"),
+        (Purpose.UNDO, "credkit-undo"),
+    ],
+)
 @pytest.mark.parametrize("make", [ticket, grant])
 def test_a_cookie_is_bound_to_its_host_and_to_https(make: Make, purpose: Purpose, name: str) -> None:
     assert make(purpose=purpose).cookie() == {
@@ -156,6 +249,21 @@ def test_a_cookie_is_bound_to_its_host_and_to_https(make: Make, purpose: Purpose
         "httponly": True,
         "samesite": "lax",
     }
+
+
+@pytest.mark.parametrize("make", [asked, window])
+def test_a_request_and_its_window_share_one_cookie_so_that_the_window_takes_the_place_of_the_request(make: Callable[..., Asked | EditWindow]) -> None:
+    assert make().cookie() == {
+        "key": "__Host-credkit-settings",
+        "value": TEXT,
+        "max_age": 600,
+        "path": "/",
+        "secure": True,
+        "httponly": True,
+        "samesite": "lax",
+    }
+    assert (make(insecure=True).cookie()["key"], make(insecure=True).cookie()["secure"]) == ("credkit-settings", False)
+    assert make(lifetime=timedelta(seconds=-1)).cookie()["max_age"] == 0
 
 
 # A browser refuses a `__Host-` cookie that is not Secure, and a Secure one over http.
@@ -179,7 +287,7 @@ def test_every_purpose_has_a_cookie_that_grant_and_ticket_share(purpose: Purpose
 
 
 def test_purposes_are_called_what_stored_records_call_them() -> None:  # TE-13
-    assert [purpose.value for purpose in Purpose] == ["sign_up", "password_reset"]
+    assert [purpose.value for purpose in Purpose] == ["sign_up", "password_reset", "settings", "identifier", "undo"]
 
 
 def test_no_two_purposes_share_a_cookie() -> None:

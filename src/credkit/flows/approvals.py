@@ -332,7 +332,7 @@ class Approvals:
         shell = self.shell
         key = shell.credential_key(_ASKED, approval.credential_id)
         (record,) = await transaction.load(key)
-        if record is not None:
+        if record is not None and now < record.expires_at:  # what is over but not purged may be sealed with a key that was dropped (KE-04)
             (older,) = await transaction.load(shell.key(APPROVAL, from_payload(record.payload).text("approval_id")))
             before = None if older is None else self._readable(older.payload, older.key)
             if before is not None and before.state_at(now) in {State.PENDING, State.APPROVED}:
@@ -463,7 +463,7 @@ class Approvals:
 
     async def _load(self, transaction: Transaction, token: Token) -> Approval:
         (record,) = await transaction.load(self.shell.key(APPROVAL, token.id))
-        if record is None:
+        if record is None or record.expires_at <= self.shell.clock.now():  # the same whether it was purged or not
             raise Refused(Reason.APPROVAL_INVALID)
         return self._read(record.payload, record.key)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from credkit.errors import Reason, Refused, UnknownKey
@@ -12,16 +12,20 @@ from credkit.history import Entry, History
 from credkit.outbox import FOREVER
 from credkit.payloads import to_payload
 
-__all__ = ["HISTORY", "UNDO", "history_key", "load_history", "put_entry", "put_history", "require_unfrozen"]
+__all__ = ["HISTORY", "MEMORY", "UNDO", "history_key", "load_history", "put_entry", "put_history", "require_unfrozen"]
 
 HISTORY: Final = "history"
 UNDO: Final = "undo"
 """Whose history the token in an undo or contest link is about."""
 
+MEMORY: Final = timedelta(days=45)
+"""How long a history is kept after it was written last: more than any span of it can be. One in dispute is kept until that is settled."""
+
 
 async def load_history(shell: Shell, transaction: Transaction, credential_id: str, *, for_the_way_back: bool = False) -> History:
     """Return the history of a credential; an empty one where nothing of its settings was changed lately.
 
+    One that is over counts as gone, whether it has been purged or not: the key that it was sealed with may have been dropped (KE-04).
     One that was sealed with a key that is gone is trouble, but not where an owner would be locked out by it (promise 5): *for_the_way_back* it holds
     nothing back, as if it had been deleted, which whoever can write to the store can do anyway.
 
@@ -31,7 +35,7 @@ async def load_history(shell: Shell, transaction: Transaction, credential_id: st
     """
     key = history_key(shell, credential_id)
     (record,) = await transaction.load(key)
-    if record is None:
+    if record is None or record.expires_at <= shell.clock.now():
         return History(credential_id=credential_id)
     try:
         return History.from_payload(record.payload, shell.codes, site=shell.site.id, record_key=key)
@@ -48,7 +52,7 @@ def put_history(shell: Shell, transaction: Transaction, history: History, now: d
         key=key,
         kind=shell.kind(HISTORY),
         payload=history.to_payload(shell.codes, site=shell.site.id, record_key=key),
-        expires_at=history.kept_until(now, shell.policy.undo) if history.dispute is None else now + FOREVER,
+        expires_at=now + (MEMORY if history.dispute is None else FOREVER),
     )
 
 

@@ -18,7 +18,7 @@ from credkit.errors import Busy, PasswordRefused, Reason, Refused
 from credkit.flows.approvals import typed_in_full
 from credkit.flows.challenges import OUTBOX, Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of, put_notices
-from credkit.flows.histories import UNDO, load_history, put_history
+from credkit.flows.histories import MEMORY, UNDO, load_history, put_history
 from credkit.flows.metering import Charge, load_meters, refund
 from credkit.flows.passwords import as_typed, compare_password
 from credkit.flows.shell import IdentifierInput, Shell, Subject
@@ -232,7 +232,7 @@ class AsyncUndo:
                 raise Refused(Reason.UNDO_INVALID)
             if history.dispute is None:
                 put_history(shell, transaction, replace(history, dispute=dispute), now)
-                self._queue_resolution(transaction, dispute, current, now)
+                await self._queue_resolution(transaction, dispute, current, now)
 
         for _ in range(ATTEMPTS):
             credential = await shell.get(found.credential.id)
@@ -251,14 +251,18 @@ class AsyncUndo:
                 return
         raise Busy
 
-    def _queue_resolution(self, transaction: Transaction, dispute: Dispute, credential: Credential, now: datetime) -> None:
+    async def _queue_resolution(self, transaction: Transaction, dispute: Dispute, credential: Credential, now: datetime) -> None:
         shell = self._shell
         item = DisputeDue(id=f"{dispute.id}.due", at=now, credential_id=credential.id, dispute_id=dispute.id)
         transaction.put(
             key=shell.key(OUTBOX, item.id), kind=shell.kind(OUTBOX), payload=item.to_payload(), expires_at=now + FOREVER, due_at=dispute.resolves_at
         )
-        payload = to_payload({"credential_id": credential.id}, {})
-        transaction.put(key=shell.key(UNDO, dispute.id), kind=shell.kind(UNDO), payload=payload, expires_at=now + FOREVER)
+        payload, kept_until = to_payload({"credential_id": credential.id}, {}), dispute.resolves_at + MEMORY
+        # Not for ever: they name a person. The undo link's own is kept as long, so that its holder can prove it while the dispute runs.
+        for link_id in (dispute.id, dispute.entry_id):
+            key = shell.key(UNDO, link_id)
+            await transaction.load(key)
+            transaction.put(key=key, kind=shell.kind(UNDO), payload=payload, expires_at=kept_until)
 
     async def _prove_by_code(self, found: _Found, grant: GrantInput, context: Context) -> None:
         """Go on only with a code that came back from an identifier of this credential that none of the changes touched."""
