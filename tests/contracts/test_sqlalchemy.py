@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
-from contracts.credentials import AsyncCredentialStoreContract
-from contracts.drive import Together, plain
-from contracts.records import AsyncRecordStoreContract
-from sqlalchemy import delete
+from sqlalchemy import create_engine, delete, func, select
 
-from credkit.lifting import LiftedCredentials, LiftedRecords, finish
 from credkit.stores.sqlalchemy import AsyncSqlStores, SqlStores
 from credkit.stores.sqlalchemy.schema import TABLES
+from credkit.testing.contracts import AsyncCredentialStoreContract, AsyncRecordStoreContract, CredentialStoreContract, RecordStoreContract
 
-
-def emptied(stores: SqlStores) -> None:
-    for table in (TABLES.identifier, TABLES.credential, TABLES.record):
-        stores._engines.transaction(lambda connection, table=table: connection.execute(delete(table)))
+on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 
 
 @pytest.fixture(scope="module")
@@ -45,107 +39,162 @@ def pair(url: str) -> Iterator[tuple[SqlStores, SqlStores]]:
         stores.close()
 
 
-class Sql:
-    """Blocking code. The second handle is another pair of stores in the same database."""
+def emptied(stores: SqlStores) -> None:
+    for table in (TABLES.identifier, TABLES.credential, TABLES.record):
+        stores._engines.transaction(lambda connection, table=table: connection.execute(delete(table)))
 
+
+def forget(stores: SqlStores, credential_id: str) -> None:
+    """Delete a user as the application does; what is theirs goes along."""
+    stores._engines.transaction(lambda connection: connection.execute(delete(TABLES.identifier).where(TABLES.identifier.c.credential_id == credential_id)))
+    stores._engines.transaction(lambda connection: connection.execute(delete(TABLES.credential).where(TABLES.credential.c.id == credential_id)))
+
+
+@contextmanager
+def rolled_back(url: Any) -> Iterator[None]:
+    """The application has begun a transaction on its own connection, has read, and takes it back."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        connection.execute(select(func.count()).select_from(TABLES.record)).scalar_one()
+        yield
+        connection.rollback()
+    engine.dispose()
+
+
+@asynccontextmanager
+async def rolled_back_soon(url: Any) -> AsyncIterator[None]:
+    with rolled_back(url):
+        yield
+
+
+class OnServer:
+    """One database for all tests of a module, emptied before each; the second handle is another pair of stores in it."""
+
+    engine: str
+    both: tuple[SqlStores, SqlStores]
+
+    @pytest.fixture(autouse=True)
+    def _stores(self, request: pytest.FixtureRequest) -> None:
+        self.both = request.getfixturevalue(self.engine)
+        emptied(self.both[0])
+
+    @property
+    def url(self) -> Any:
+        return self.both[0]._engines._url
+
+
+class Records(OnServer, RecordStoreContract):
     @pytest.fixture
-    def stores(self, request: pytest.FixtureRequest) -> SqlStores:
-        stores: SqlStores = request.getfixturevalue(self.engine)[0]
-        emptied(stores)
-        return stores
+    def store(self, _stores: None) -> Any:
+        return self.both[0].records
 
+    def another(self, store: Any) -> Any:
+        return self.both[1].records
+
+    def callers_transaction(self, store: Any) -> AbstractContextManager[object]:
+        return rolled_back(self.url)
+
+
+class Credentials(OnServer, CredentialStoreContract):
     @pytest.fixture
-    def other(self, request: pytest.FixtureRequest) -> SqlStores:
-        return request.getfixturevalue(self.engine)[1]
+    def store(self, _stores: None) -> Any:
+        return self.both[0].credentials
 
-    @pytest.fixture
-    def records(self, stores: SqlStores) -> Any:
-        return LiftedRecords(stores.records)
+    def another(self, store: Any) -> Any:
+        return self.both[1].credentials
 
-    @pytest.fixture
-    def credentials(self, stores: SqlStores) -> Any:
-        return LiftedCredentials(stores.credentials)
+    def forget(self, store: Any, credential_id: str) -> None:
+        forget(self.both[0], credential_id)
 
-    @pytest.fixture
-    def twin(self, other: SqlStores) -> Any:
-        return LiftedRecords(other.records) if self.part == "records" else LiftedCredentials(other.credentials)
-
-    @pytest.fixture
-    def together(self) -> Together:
-        return Together(finish)
+    def callers_transaction(self, store: Any) -> AbstractContextManager[object]:
+        return rolled_back(self.url)
 
 
-class AsyncSql(Sql):
-    """The same for async code."""
-
-    @pytest.fixture
-    def records(self, stores: SqlStores) -> Any:
-        return AsyncSqlStores(stores).records
-
-    @pytest.fixture
-    def credentials(self, stores: SqlStores) -> Any:
-        return AsyncSqlStores(stores).credentials
-
-    @pytest.fixture
-    def twin(self, other: SqlStores) -> Any:
-        return getattr(AsyncSqlStores(other), self.part)
-
-    @pytest.fixture
-    def together(self) -> Together:
-        return Together(asyncio.run)
-
-
-class WithRowsOfTheHost(Sql):
+class CredentialsWithRowsOfTheHost(Credentials):
     """Where the host inserts rows of its own, `add` is a transaction and not one statement."""
 
     @pytest.fixture
-    def credentials(self, stores: SqlStores) -> Any:
-        return LiftedCredentials(SqlStores(stores._engines, on_add=lambda *_: None).credentials)
+    def store(self, _stores: None) -> Any:
+        return SqlStores(self.both[0]._engines, on_add=lambda *_: None).credentials
 
+    def another(self, store: Any) -> Any:
+        return SqlStores(self.both[1]._engines, on_add=lambda *_: None).credentials
+
+
+class AsyncRecords(OnServer, AsyncRecordStoreContract):
     @pytest.fixture
-    def twin(self, other: SqlStores) -> Any:
-        return LiftedCredentials(SqlStores(other._engines, on_add=lambda *_: None).credentials)
+    def store(self, _stores: None) -> Any:
+        return AsyncSqlStores(self.both[0]).records
+
+    def another(self, store: Any) -> Any:
+        return AsyncSqlStores(self.both[1]).records
+
+    def callers_transaction(self, store: Any) -> Any:
+        return rolled_back_soon(self.url)
 
 
-class TestPostgresRecords(Sql, plain(AsyncRecordStoreContract, finish)):
-    engine, part = "on_postgres", "records"
+class AsyncCredentials(OnServer, AsyncCredentialStoreContract):
+    @pytest.fixture
+    def store(self, _stores: None) -> Any:
+        return AsyncSqlStores(self.both[0]).credentials
+
+    def another(self, store: Any) -> Any:
+        return AsyncSqlStores(self.both[1]).credentials
+
+    async def forget(self, store: Any, credential_id: str) -> None:
+        forget(self.both[0], credential_id)
+
+    def callers_transaction(self, store: Any) -> Any:
+        return rolled_back_soon(self.url)
 
 
-class TestPostgresCredentials(Sql, plain(AsyncCredentialStoreContract, finish)):
-    engine, part = "on_postgres", "credentials"
+class TestPostgresRecords(Records):
+    engine = "on_postgres"
 
 
-class TestPostgresCredentialsWithRowsOfTheHost(WithRowsOfTheHost, plain(AsyncCredentialStoreContract, finish)):
-    engine, part = "on_postgres", "credentials"
+class TestPostgresCredentials(Credentials):
+    engine = "on_postgres"
 
 
-class TestAsyncPostgresRecords(AsyncSql, plain(AsyncRecordStoreContract, asyncio.run)):
-    engine, part = "on_postgres", "records"
+class TestPostgresCredentialsWithRowsOfTheHost(CredentialsWithRowsOfTheHost):
+    engine = "on_postgres"
 
 
-class TestAsyncPostgresCredentials(AsyncSql, plain(AsyncCredentialStoreContract, asyncio.run)):
-    engine, part = "on_postgres", "credentials"
+@pytest.mark.anyio
+@on_asyncio
+class TestAsyncPostgresRecords(AsyncRecords):
+    engine = "on_postgres"
 
 
-class TestSqliteRecords(Sql, plain(AsyncRecordStoreContract, finish)):
-    engine, part = "on_sqlite", "records"
+@pytest.mark.anyio
+@on_asyncio
+class TestAsyncPostgresCredentials(AsyncCredentials):
+    engine = "on_postgres"
 
 
-class TestSqliteCredentials(Sql, plain(AsyncCredentialStoreContract, finish)):
-    engine, part = "on_sqlite", "credentials"
+class TestSqliteRecords(Records):
+    engine = "on_sqlite"
 
 
-class TestAsyncSqliteRecords(AsyncSql, plain(AsyncRecordStoreContract, asyncio.run)):
-    engine, part = "on_sqlite", "records"
+class TestSqliteCredentials(Credentials):
+    engine = "on_sqlite"
 
 
-class TestAsyncSqliteCredentials(AsyncSql, plain(AsyncCredentialStoreContract, asyncio.run)):
-    engine, part = "on_sqlite", "credentials"
+@pytest.mark.anyio
+@on_asyncio
+class TestAsyncSqliteRecords(AsyncRecords):
+    engine = "on_sqlite"
 
 
-class TestMariadbRecords(Sql, plain(AsyncRecordStoreContract, finish)):
-    engine, part = "on_mariadb", "records"
+@pytest.mark.anyio
+@on_asyncio
+class TestAsyncSqliteCredentials(AsyncCredentials):
+    engine = "on_sqlite"
 
 
-class TestMariadbCredentials(Sql, plain(AsyncCredentialStoreContract, finish)):
-    engine, part = "on_mariadb", "credentials"
+class TestMariadbRecords(Records):
+    engine = "on_mariadb"
+
+
+class TestMariadbCredentials(Credentials):
+    engine = "on_mariadb"

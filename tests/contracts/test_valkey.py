@@ -2,67 +2,58 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 import valkey
-from contracts.drive import Together, plain
-from contracts.records import AsyncRecordStoreContract
 
-from credkit.lifting import LiftedRecords, finish
 from credkit.stores.valkey import AsyncValkeyRecords, ValkeyRecords
+from credkit.testing.contracts import AsyncRecordStoreContract, RecordStoreContract
 
 
 class InValkey:
-    """The second handle is another store in the same server, as another process has it."""
+    """One server for all tests, emptied before each; the second handle is another store in it, as another process has it.
 
-    @pytest.fixture
-    def store(self, valkey_server: Any) -> Iterator[ValkeyRecords]:
+    A caller's transaction in Valkey is on a connection of its own by nature, and there is none of it in the application's hands.
+    """
+
+    url: str
+    both: tuple[ValkeyRecords, ValkeyRecords]
+
+    @pytest.fixture(autouse=True)
+    def _stores(self, valkey_server: Any) -> Iterator[None]:
         client = valkey.Valkey.from_url(valkey_server.url)
         client.flushall()
         client.close()
-        store = ValkeyRecords.from_url(valkey_server.url).create()
-        yield store
-        store.close()
+        self.both = ValkeyRecords.from_url(valkey_server.url).create(), ValkeyRecords.from_url(valkey_server.url)
+        yield
+        for store in self.both:
+            store.close()
 
+
+class TestValkeyRecords(InValkey, RecordStoreContract):
     @pytest.fixture
-    def other(self, store: ValkeyRecords, valkey_server: Any) -> Iterator[ValkeyRecords]:
-        other = ValkeyRecords.from_url(valkey_server.url)
-        yield other
-        other.close()
+    def store(self, _stores: None) -> Any:
+        return self.both[0]
 
+    def another(self, store: Any) -> Any:
+        return self.both[1]
+
+    def callers_transaction(self, store: Any) -> AbstractContextManager[object]:
+        return nullcontext()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+class TestAsyncValkeyRecords(InValkey, AsyncRecordStoreContract):
     @pytest.fixture
-    def records(self, store: ValkeyRecords) -> Any:
-        return LiftedRecords(store)
+    def store(self, _stores: None) -> Any:
+        return AsyncValkeyRecords(self.both[0])
 
-    @pytest.fixture
-    def twin(self, other: ValkeyRecords) -> Any:
-        return LiftedRecords(other)
+    def another(self, store: Any) -> Any:
+        return AsyncValkeyRecords(self.both[1])
 
-    @pytest.fixture
-    def together(self) -> Together:
-        return Together(finish)
-
-
-class AsyncInValkey(InValkey):
-    @pytest.fixture
-    def records(self, store: ValkeyRecords) -> Any:
-        return AsyncValkeyRecords(store)
-
-    @pytest.fixture
-    def twin(self, other: ValkeyRecords) -> Any:
-        return AsyncValkeyRecords(other)
-
-    @pytest.fixture
-    def together(self) -> Together:
-        return Together(asyncio.run)
-
-
-class TestValkeyRecords(InValkey, plain(AsyncRecordStoreContract, finish)):
-    pass
-
-
-class TestAsyncValkeyRecords(AsyncInValkey, plain(AsyncRecordStoreContract, asyncio.run)):
-    pass
+    def callers_transaction(self, store: Any) -> Any:
+        return nullcontext()

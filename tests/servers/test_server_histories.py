@@ -7,61 +7,46 @@ from typing import Any
 
 import pytest
 import valkey as client_of
-from contracts.records import NOW
-from contracts.test_histories import KEYS, KINDS, STEPS, Model, Purge, Touch, commit, due_moments, purge
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import delete
 
 from credkit.stores.sqlalchemy import SqlStores
 from credkit.stores.sqlalchemy.schema import TABLES
 from credkit.stores.valkey import ValkeyRecords
+from credkit.testing.machine import credential_store_machine, record_store_machine
+
+QUICK = settings(max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-class Emptied:
-    """A record store and how it is emptied."""
-
-    def __init__(self, records: Any, empty: Any, close: Any) -> None:
-        self.records, self.empty, self.close = records, empty, close
-
-
-def in_sql(url: str) -> Emptied:
-    stores = SqlStores.from_url(url).create()
-    return Emptied(stores.records, lambda: stores._engines.write(lambda connection: connection.execute(delete(TABLES.record))), stores.close)
+@pytest.fixture(scope="module", params=["postgres", "mariadb"])
+def stores(request: pytest.FixtureRequest) -> Iterator[SqlStores]:
+    stores = SqlStores.from_url(request.getfixturevalue(f"{request.param}_server").url).create()
+    yield stores
+    stores.close()
 
 
-def in_valkey(url: str) -> Emptied:
-    records, client = ValkeyRecords.from_url(url), client_of.Valkey.from_url(url)
+def emptied(stores: SqlStores) -> SqlStores:
+    for table in (TABLES.identifier, TABLES.credential, TABLES.record):
+        stores._engines.transaction(lambda connection, table=table: connection.execute(delete(table)))
+    return stores
 
-    def empty() -> None:
+
+def test_records_in_a_database_answer_as_the_model_does(stores: SqlStores) -> None:
+    run_state_machine_as_test(record_store_machine(lambda: emptied(stores).records), settings=QUICK)
+
+
+def test_credentials_in_a_database_answer_as_the_model_does(stores: SqlStores) -> None:
+    run_state_machine_as_test(credential_store_machine(lambda: emptied(stores).credentials), settings=QUICK)
+
+
+def test_records_in_valkey_answer_as_the_model_does(valkey_server: Any) -> None:
+    records, client = ValkeyRecords.from_url(valkey_server.url), client_of.Valkey.from_url(valkey_server.url)
+
+    def empty() -> ValkeyRecords:
         client.flushall()
-        client.set("credkit:schema", 1)
+        return records.create()
 
-    return Emptied(records, empty, lambda: (records.close(), client.close()))
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres", "mariadb", "valkey"])
-def emptied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emptied]:
-    if request.param == "sqlite":
-        made = in_sql(f"sqlite:///{tmp_path_factory.mktemp('histories') / 'test.sqlite'}")
-    else:
-        server = request.getfixturevalue(f"{request.param}_server")
-        made = (in_valkey if request.param == "valkey" else in_sql)(server.url)
-    yield made
-    made.close()
-
-
-@given(steps=STEPS)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_a_store_answers_as_the_model_does(emptied: Emptied, steps: list[list[Touch] | Purge]) -> None:
-    model, store = Model(), emptied.records
-    emptied.empty()
-    for step in steps:
-        if isinstance(step, Purge):
-            purge(model, store, step)
-        else:
-            commit(model, store, step)
-        assert store.load(KEYS) == model.now
-        for kind in KINDS:
-            listed = store.due(kind, NOW, 10)
-            assert [record.due_at for record in listed] == due_moments(model, kind)
-            assert all(model.now[record.key] == record and record.kind == kind for record in listed)
+    run_state_machine_as_test(record_store_machine(empty), settings=QUICK)
+    records.close()
+    client.close()

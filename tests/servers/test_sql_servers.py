@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.credentials import ADA, BOB, new, verified
-from contracts.records import NOW, put, record
 from sqlalchemy import MetaData, create_engine, event, func, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
 
@@ -25,6 +23,7 @@ from credkit.lifting import LiftedPause, LiftedRecords, finish
 from credkit.ports import SleepingPause, SystemEntropy
 from credkit.stores.sqlalchemy import SqlStores, commit_function, tables
 from credkit.stores.sqlalchemy.schema import SCHEMA, TABLES
+from credkit.testing.contracts._samples import ADA, BOB, NOW, new, put, record, verified
 from servers import postgres
 
 PATIENCE = 30

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import valkey as client_of
-from contracts.records import NOW, put, record
 
 from credkit.errors import ConfigurationError, SchemaError, StoreError
 from credkit.stores.valkey import ValkeyRecords
+from credkit.testing.contracts._samples import NOW, put, record
 from servers import valkey
 
 
