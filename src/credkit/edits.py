@@ -216,9 +216,16 @@ def read_edit(fields: Fields) -> Edit:
         case "password":
             return SetPassword()
         case "host":
-            return HostChange(fields.text("name"), fields.maybe_text("old"), fields.maybe_text("new"))
+            return _read_host_change(fields)
         case _:
             raise UnreadableRecord
+
+
+def _read_host_change(fields: Fields) -> HostChange:
+    try:
+        return HostChange(fields.text("name"), fields.maybe_text("old"), fields.maybe_text("new"))
+    except ConfigurationError:  # a newer release may allow more; nobody's configuration is to blame
+        raise UnreadableRecord from None
 
 
 def shown_fields(lines: Sequence[Shown]) -> list[Json]:
