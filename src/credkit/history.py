@@ -172,8 +172,15 @@ class History:
         return tuple(dict.fromkeys([*credential.told, *(i for e in later for i in e.verified)]))
 
     def hold_after_undo(self, entry: Entry, credential: Credential, now: datetime, policy: UndoPolicy) -> Hold:
-        """Return what is held back once that change and all later ones are undone: codes go only to what none of them touched (F24)."""
-        return Hold(until=now + policy.after_undo, only=self.common(entry, credential))
+        """Return what is held back once that change and all later ones are undone: codes go only to what none of them touched (F24).
+
+        Nor to what an earlier undo holds back still: else whoever got their address back by that one would undo an older change, which did
+        not touch it, and get the codes.
+        """
+        untouched, held = self.common(entry, credential), self.hold
+        if held is not None and now < held.until and not held.frozen:
+            untouched = tuple(identifier for identifier in untouched if identifier in held.only)
+        return Hold(until=now + policy.after_undo, only=untouched)
 
     def without(self, entry_id: str) -> History:
         """Return the history once that change and all later ones are undone: their links are void, and a dispute about one of them has ended."""
