@@ -16,6 +16,7 @@ from credkit.context import harmless
 from credkit.errors import ConfigurationError
 from credkit.framing import frame
 from credkit.identifiers import EmailAddress, Identifier
+from credkit.identifiers._screening import INVISIBLE
 from credkit.otp import identifier_fields, read_identifier
 from credkit.payloads import Fields, Json, UnreadableRecord
 
@@ -168,7 +169,7 @@ def told(edit: Edit, *, masked: bool) -> Shown:
 
 def plain(text: str) -> str:
     """Return *text* as one line without characters that hide or turn others; long text shortened in the middle (AP-03)."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join("".join(c if c.isprintable() and not INVISIBLE.match(c) else " " for c in text).split())
     if len(line) <= LONGEST_SHOWN:
         return line
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
