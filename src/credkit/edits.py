@@ -48,6 +48,8 @@ LONGEST_SHOWN: Final = 80
 LONGEST_HOST_VALUE: Final = 1000
 """Characters of a host's own value that a request may carry."""
 
+_NO_PART_OF_A_NUMBER: Final = re.compile(r"[^0-9+]")
+
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9 _.-]{0,39}")
 
 
@@ -285,7 +287,14 @@ def _kind(identifier: _Text) -> str:
 
 
 def _entered(identifier: _Text) -> str:
-    return plain(_known(identifier).entered)
+    """Return *identifier* as typed where that says which one it is, else as it is sent to.
+
+    Whoever asked has chosen how it was typed: in letters of another script that look alike (ID-09), or without a country code, which their
+    own region then supplied. Two different ones must never look alike to who approves (AP-03).
+    """
+    known = _known(identifier)
+    typed = known.entered.lower() if isinstance(known, EmailAddress) else _NO_PART_OF_A_NUMBER.sub("", known.entered)
+    return plain(known.entered if known.entered.isascii() and typed == known.canonical else known.address)
 
 
 def _is_text(value: object) -> bool:
