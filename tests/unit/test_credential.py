@@ -239,7 +239,7 @@ BOTH = credential((MAIL, V), (PHONE, V), preferred=MAIL, earlier_hashes=("older"
         (removed(BOTH, PHONE), {"identifiers"}),
         (removed(BOTH, MAIL), {"identifiers", "preferred"}),
         (preferring(BOTH, PHONE), {"preferred"}),
-        (preferring(BOTH, MAIL), set()),
+        (preferring(BOTH, MAIL), set[str]()),
         (ended(BOTH), {"session_epoch"}),
     ],
     ids=["added", "replaced", "replaced method", "removed", "removed method", "preferred", "preferred again", "sessions ended"],

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from credkit.errors import ConfigurationError
+from credkit.secret import Secret
 from credkit.site import Paths, Site
+from credkit.tickets import Token
 
 
 def site(**settings: object) -> Site:
@@ -159,3 +163,49 @@ def test_all_that_is_wrong_with_a_site_is_said_at_once() -> None:  # HO-05
     found = problems(name="", url="http://example.com", support="", default_region="x", id="", paths=Paths(approve="a", undo="b", reset="c", stop="d"))
     labels = ["name", "support", "url", "paths.approve", "paths.undo", "paths.reset", "paths.stop", "id", "default_region"]
     assert [problem.split()[0] for problem in found] == [f"site.{label}" for label in labels]
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "token_in", "link"),
+    [
+        ("https://example.com", "/a", "fragment", "https://example.com/a#id.secret"),
+        ("https://example.com/", "/a", "fragment", "https://example.com/a#id.secret"),
+        ("https://example.com", "/a/", "fragment", "https://example.com/a/#id.secret"),
+        ("https://example.com", "/", "fragment", "https://example.com/#id.secret"),
+        ("https://example.com", None, "fragment", "https://example.com/#id.secret"),
+        ("https://example.com:8443/", "/a/b", "path", "https://example.com:8443/a/b/id.secret"),
+        ("https://example.com", "/a/", "path", "https://example.com/a/id.secret"),
+        ("https://example.com", "/", "path", "https://example.com/id.secret"),
+        ("https://example.com", None, "path", "https://example.com/id.secret"),
+        ("http://localhost:8000", "/a", "path", "http://localhost:8000/a/id.secret"),
+    ],
+)
+def test_a_link_is_made_of_configuration_and_a_token_in_its_fragment_or_path(url: str, path: str | None, token_in: str, link: str) -> None:  # AP-20, RS-15
+    assert site(url=url, token_in=token_in).link(path, "id.secret") == link
+
+
+def test_a_token_rides_in_the_fragment_unless_told_otherwise() -> None:  # AP-20
+    assert site().token_in == "fragment"
+
+
+@pytest.mark.parametrize("token_in", ["", "query", "Fragment", None, 1])
+def test_a_token_rides_nowhere_else(token_in: object) -> None:  # AP-20
+    assert problems(token_in=token_in) == ('site.token_in must be "fragment" or "path"',)
+
+
+@pytest.mark.parametrize("token_in", ["fragment", "path"])
+@pytest.mark.parametrize("path", [None, "/", "/a", "/a/b.c/", "/a//b/%20"])
+def test_every_link_leads_to_the_site_and_gives_its_token_back(path: str | None, token_in: str) -> None:
+    token = Token("A" * 22, Secret("b" * 43))
+    link = site(token_in=token_in).link(path, token.text)
+    assert (urlsplit(link).scheme, urlsplit(link).netloc, urlsplit(link).query) == ("https", "example.com", "")
+    assert Token.in_link(link) == token
+
+
+def test_pages_that_links_lead_to_are_asked_for_by_name() -> None:
+    whole = site(paths=Paths(approve="/approve", undo="/undo"))
+    whole.require_paths()
+    whole.require_paths("approve", "undo")
+    with pytest.raises(ConfigurationError) as caught:
+        whole.require_paths("approve", "reset", "stop")
+    assert [problem.split()[0] for problem in caught.value.problems] == ["site.paths.reset", "site.paths.stop"]

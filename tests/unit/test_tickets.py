@@ -16,7 +16,7 @@ from credkit.framing import frame
 from credkit.secret import Secret
 from credkit.site import Site
 from credkit.testing import kit_for_tests
-from credkit.tickets import Grant, Purpose, Ticket, Token, cookie_name, encode_bytes, ended_cookie, secret_digest
+from credkit.tickets import Asked, EditWindow, Grant, Purpose, Ticket, Token, cookie_name, encode_bytes, ended_cookie, secret_digest
 
 START = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ID, SECRET = "A" * 21 + "g", "canarySECRET-_" * 3 + "A"
@@ -93,6 +93,101 @@ def test_a_token_made_of_an_id_and_a_secret_is_read_back() -> None:
 )
 def test_what_cannot_be_a_token_is_none(value: object) -> None:
     assert Token.parse(value) is None
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        TEXT,
+        f"#{TEXT}",
+        f"/{TEXT}",
+        f"https://example.com/security/approve#{TEXT}",
+        f"https://example.com/security/approve/{TEXT}",
+        f"https://example.com/a?b=c#{TEXT}",
+        f"http://localhost:8000/#{TEXT}",
+        f"/security/approve/{TEXT}",
+        f"https://example.com/{'B' * 22}.{'C' * 43}#{TEXT}",
+        f"{'#' * 1900}{TEXT}",
+    ],
+    ids=lambda link: link[:40],
+)
+def test_a_token_is_found_at_the_end_of_its_link(link: str) -> None:  # AP-20
+    assert Token.in_link(link) == Token(ID, Secret(SECRET))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "https://example.com/",
+        f"{TEXT}/",
+        f"{TEXT}#",
+        f"{TEXT} ",
+        f" {TEXT}",
+        f"{TEXT}\n",
+        f"https://example.com/a?token={TEXT}",
+        f"https://example.com/a&{TEXT}",
+        f"https://example.com/#{TEXT}?utm_source=mail",
+        f"https://example.com/#x{TEXT}",
+        f"https://example.com/#{TEXT}x",
+        f"https://example.com/\n#{TEXT}",
+        f"https://example.com/#{TEXT[:-1]}",
+        f"https://example.com/#{TEXT[1:]}",
+        f"https://example.com/#{TEXT.replace('.', '/')}",
+        f"{'/' * 2000}{TEXT}",
+        f"{'#' * 1_000_000}",
+        None,
+        7,
+        TEXT.encode(),
+        [TEXT],
+    ],
+    ids=lambda link: repr(link)[:40],
+)
+def test_what_is_no_link_has_no_token(link: object) -> None:  # REQ-D4c
+    assert Token.in_link(link) is None
+
+
+def test_a_token_proves_its_own_secret_and_no_other() -> None:  # KE-09
+    token = Token(ID, Secret(SECRET))
+    assert token.proves(Secret(SECRET))
+    assert not any(token.proves(Secret(text)) for text in ("", SECRET[:-1], f"{SECRET}A", SECRET.swapcase(), ID, TEXT, "A" * 43))
+
+
+def asked(*, insecure: bool = False, lifetime: timedelta = timedelta(seconds=600)) -> Asked:
+    return Asked(secret_text=Secret(TEXT), begun_at=START, expires_at=START + lifetime, label="7GQ", masked="a***@example.com", insecure=insecure)
+
+
+def window(*, insecure: bool = False, lifetime: timedelta = timedelta(seconds=900)) -> EditWindow:
+    return EditWindow(secret_text=Secret(TEXT), begun_at=START, expires_at=START + lifetime, insecure=insecure)
+
+
+def test_the_public_form_of_a_request_and_of_a_window_is_json_and_whole() -> None:
+    whole = {"asked": TEXT, "expires_at": "2026-01-01T12:10:00.123456+00:00", "label": "7GQ", "masked": "a***@example.com"}
+    assert json.loads(json.dumps(asked().public())) == whole
+    assert json.loads(json.dumps(window().public())) == {"window": TEXT, "expires_at": "2026-01-01T12:15:00.123456+00:00"}
+
+
+@pytest.mark.parametrize("held", [asked(), window()], ids=["request", "window"])
+def test_the_secret_of_a_request_or_a_window_leaves_by_three_doors_only(held: Asked | EditWindow) -> None:
+    assert TEXT in (held.text, held.cookie()["value"])
+    assert not any(SECRET in shown for shown in (repr(held), str(held), f"{held}"))
+    with pytest.raises(TypeError):
+        pickle.dumps(held)
+
+
+def test_a_window_takes_the_place_of_the_request_in_its_cookie() -> None:
+    assert asked().cookie() == {
+        "key": "__Host-credkit-settings",
+        "value": TEXT,
+        "max_age": 600,
+        "path": "/",
+        "secure": True,
+        "httponly": True,
+        "samesite": "lax",
+    }
+    assert window().cookie() == asked().cookie() | {"max_age": 900}
+    assert {asked(insecure=True).cookie()["key"], window(insecure=True).cookie()["key"]} == {"credkit-settings"}
+    assert window(lifetime=timedelta(seconds=-1)).cookie()["max_age"] == 0
 
 
 def test_a_token_shows_its_id_only() -> None:
@@ -179,7 +274,7 @@ def test_every_purpose_has_a_cookie_that_grant_and_ticket_share(purpose: Purpose
 
 
 def test_purposes_are_called_what_stored_records_call_them() -> None:  # TE-13
-    assert [purpose.value for purpose in Purpose] == ["sign_up", "password_reset"]
+    assert [purpose.value for purpose in Purpose] == ["sign_up", "password_reset", "settings", "identifier", "undo"]
 
 
 def test_no_two_purposes_share_a_cookie() -> None:
