@@ -21,7 +21,7 @@ from credkit.secret import Secret
 from credkit.testing.fakes import START
 
 thorough = settings(max_examples=max(300, settings().max_examples))
-"""Cheap enough for more than a profile's usual number; a profile that explores asks for more still."""
+"""Cheap enough for more than a profile's usual number, where no whole request is made up; a profile that explores asks for more still."""
 
 KEYS = KeyRing({"k2": bytes(range(32)), "k1": bytes(range(100, 132))})
 POLICY = ApprovalPolicy()
@@ -209,7 +209,6 @@ def bound(state: Approval) -> tuple[Any, ...]:
     return state.id, state.nonce, state.credential_id, state.generation, state.destination.canonical, digest_of(state.edits), state.key_id
 
 
-@thorough
 @given(one=approvals, other=approvals, shared=st.sets(st.sampled_from(["id", "nonce", "credential_id", "generation", "destination", "edits", "key_id"])))
 def test_two_requests_have_one_secret_only_if_all_they_are_bound_to_is_one(one: Approval, other: Approval, shared: set[str]) -> None:  # AP-01, REQ-D6d
     other = replace(other, **{name: getattr(one, name) for name in shared})
@@ -219,7 +218,6 @@ def test_two_requests_have_one_secret_only_if_all_they_are_bound_to_is_one(one: 
     assert link_secret(one, KEYS, site="s") != window_secret(other, KEYS, site="s")
 
 
-@thorough
 @given(state=approvals, site=names)
 def test_a_match_code_has_its_length_and_moves_with_c(state: Approval, site: str) -> None:  # AP-07
     space = 10**state.digits
@@ -240,7 +238,6 @@ def test_what_is_allowed_is_what_was_asked_and_nothing_else(asked: list[Edit], e
 # ------------------------------------------------------------------------------------------------------------------ records
 
 
-@thorough
 @given(state=approvals, site=names, record_key=names)
 def test_a_request_comes_back_as_it_was(state: Approval, site: str, record_key: str) -> None:
     payload = state.to_payload(KEYS, site=site, record_key=record_key)
@@ -250,7 +247,6 @@ def test_a_request_comes_back_as_it_was(state: Approval, site: str, record_key: 
     assert [step.identifier.entered for step in restored.steps] == [step.identifier.entered for step in state.steps]
 
 
-@thorough
 @given(state=approvals, place=st.integers(0), byte=st.binary(max_size=3), cut=st.integers(0, 3))
 def test_a_request_of_which_any_bytes_were_changed_is_refused(state: Approval, place: int, byte: bytes, cut: int) -> None:  # AP-01
     payload = state.to_payload(KEYS, site="s", record_key="r")
@@ -264,7 +260,6 @@ def test_a_request_of_which_any_bytes_were_changed_is_refused(state: Approval, p
     raise AssertionError(touched)
 
 
-@thorough
 @given(state=approvals, one=st.tuples(names, names), other=st.tuples(names, names))
 def test_a_request_is_read_only_where_it_was_written(state: Approval, one: tuple[str, str], other: tuple[str, str]) -> None:  # F19
     payload = state.to_payload(KEYS, site=one[0], record_key=one[1])
@@ -304,7 +299,6 @@ def test_any_bytes_are_unreadable(payload: bytes) -> None:
     raise AssertionError(payload)
 
 
-@thorough
 @given(state=approvals, path=st.lists(st.integers(0, 30), min_size=1, max_size=3), value=json_values)
 def test_under_its_seal_a_record_with_any_one_part_replaced_is_a_request_or_unreadable(state: Approval, path: list[int], value: Any) -> None:
     whole = json.loads(state.to_payload(KEYS, site="s", record_key="r"))
