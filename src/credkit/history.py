@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from credkit.credential import MARKS, Credential, Registered, Standing
 from credkit.edits import Shown, read_shown, shown_fields
 from credkit.errors import ConfigurationError
-from credkit.framing import microseconds
+from credkit.framing import frame, microseconds
 from credkit.identifiers import Identifier
 from credkit.keys import KeyRing
 from credkit.otp import identifier_fields, read_identifier
@@ -26,7 +26,7 @@ from credkit.sealing import sealed, unsealed
 from credkit.secret import Secret
 from credkit.tickets import encode_bytes
 
-__all__ = ["Dispute", "Entry", "History", "Hold", "UndoPolicy", "contest_secret", "hash_before", "password_digest", "restored", "undo_secret"]
+__all__ = ["Dispute", "Entry", "History", "Hold", "UndoPolicy", "contest_secret", "entry_id_of", "hash_before", "password_digest", "restored", "undo_secret"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,13 @@ class History:
         return next(iter(trusted), None)
 
     def with_entry(self, entry: Entry, policy: UndoPolicy) -> History:
-        """Return the history with one more entry, or with one that is tried again; entries that are good for nothing any more are dropped."""
+        """Return the history with one more entry; entries that are good for nothing any more are dropped.
+
+        One whose change is tried again keeps what its undo link is made of, with the newer picture: that link may have been delivered (F25).
+        """
+        tried = next((e for e in self.entries if e.change_id == entry.change_id), None)
+        if tried is not None:
+            entry = replace(entry, id=tried.id, at=tried.at, key_id=tried.key_id, nonce=tried.nonce, delivered_at=tried.delivered_at)
         kept = tuple(e for e in self.entries if e.change_id != entry.change_id and entry.at < max(e.ends_at(policy), e.at + timedelta(days=7)))
         return replace(self, entries=(*kept, entry)[-MARKS:])
 
@@ -216,6 +222,11 @@ class History:
             dispute=None if dispute is None else _read_dispute(dispute),
             carried=dict(fields.rest()),
         )
+
+
+def entry_id_of(change_id: str) -> str:
+    """Return the id of the entry of a change: one however many calls try that change, so that each of them announces the same undo link."""
+    return encode_bytes(hashlib.sha256(frame("undo-entry", change_id)).digest()[:16])
 
 
 def password_digest(password_hash: str | None) -> bytes | None:

@@ -20,6 +20,7 @@ from credkit.history import (
     Hold,
     UndoPolicy,
     contest_secret,
+    entry_id_of,
     hash_before,
     password_digest,
     restored,
@@ -30,6 +31,7 @@ from credkit.keys import KeyRing
 from credkit.payloads import UnreadableRecord
 from credkit.sealing import sealed
 from credkit.testing.fakes import START
+from credkit.tickets import Token
 
 TICK = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
@@ -346,9 +348,18 @@ def test_a_new_entry_comes_last() -> None:
     assert history(STACK[0], carried={"later": 1}).with_entry(STACK[1], POLICY) == history(*STACK[:2], carried={"later": 1})
 
 
-def test_a_change_that_is_tried_again_has_one_entry_the_newer() -> None:
-    again = replace(STACK[0], id="e1 again", at=START + HOUR)
-    assert history(*STACK[:2]).with_entry(again, POLICY).entries == (STACK[1], again)
+def test_a_change_that_is_tried_again_has_one_entry_with_the_newer_picture_and_the_link_of_the_first() -> None:  # F25
+    first = replace(STACK[0], delivered_at=START + HOUR)
+    again = entry("e1 again", MAIL, at=2 * HOUR, change_id=first.change_id, key_id="k1", nonce=bytes(range(16)))
+    after = history(first, STACK[1]).with_entry(again, POLICY)
+    assert after.entries == (STACK[1], replace(first, identifiers=again.identifiers, preferred=again.preferred))
+    assert undo_link(after.entries[-1]) == undo_link(first)
+
+
+def test_every_try_of_a_change_has_the_same_entry_and_every_change_its_own() -> None:
+    ids = [entry_id_of(name) for name in ("change 1", "change 1", "change 2", "")]
+    assert (len({*ids}), ids[0]) == (3, ids[1])
+    assert all(Token.parse(f"{name}.{'A' * 43}") is not None for name in ids)
 
 
 @pytest.mark.parametrize(
