@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from credkit.context import Context, Session
-from credkit.flows import account_settings
+from credkit.flows.changes import change_credential
 from credkit.messages import MessageKind
 from credkit.testing import kit_for_tests
 
@@ -27,14 +27,14 @@ def test_the_undo_link_that_was_delivered_outlives_a_second_call_of_the_same_cha
     step = settings.add_identifier(who, window, NEW, context=CONTEXT)
     typed = world.inbox.last_code(NEW)
 
-    real, waiting = account_settings.change_credential, [True]
+    waiting = [True]
 
     async def after_the_other_call(*args: Any, **named: Any) -> object:
         if waiting.pop() if waiting else False:
             settings.confirm_identifier(who, window, step, typed, context=CONTEXT)  # whole, its notices delivered
-        return await real(*args, **named)
+        return await change_credential(*args, **named)
 
-    monkeypatch.setattr(account_settings, "change_credential", after_the_other_call)
+    monkeypatch.setattr("credkit.flows.account_settings.change_credential", after_the_other_call)
     settings.confirm_identifier(who, window, step, typed, context=CONTEXT)
 
     links = [message.link for message in world.inbox.messages if message.kind is MessageKind.SETTINGS_CHANGED]
