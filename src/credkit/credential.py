@@ -194,12 +194,13 @@ class Credential:
         if known is not None and known.standing is Standing.VERIFIED:
             raise Refused(Reason.IDENTIFIER_PRESENT)
         entry = Registered(identifier=new, standing=Standing.VERIFIED, verified_at=now)
-        others = tuple(r for r in self.identifiers if r.identifier != new)
         if replaces is None:
+            others = tuple(r for r in self.identifiers if r.identifier != new)
             return self._changed((*others, entry), self.preferred or new, change_id, generation, now)
         if self.registered(replaces) is None:
             raise Refused(Reason.IDENTIFIER_UNKNOWN)
-        kept = tuple(entry if r.identifier == replaces else r for r in others)
+        # Where *replaces* is the new one itself, never verified until now, it must not go away with what stood there unverified.
+        kept = tuple(entry if r.identifier == replaces else r for r in self.identifiers if r.identifier != new or r.identifier == replaces)
         return self._changed(kept, new if self.preferred == replaces else self.preferred, change_id, generation, now)
 
     def without_identifier(self, gone: Identifier, *, change_id: str, generation: str, now: datetime) -> Credential:

@@ -16,6 +16,7 @@ from credkit.context import harmless
 from credkit.errors import ConfigurationError
 from credkit.framing import frame
 from credkit.identifiers import EmailAddress, Identifier
+from credkit.identifiers._screening import INVISIBLE
 from credkit.otp import identifier_fields, read_identifier
 from credkit.payloads import Fields, Json, UnreadableRecord
 
@@ -46,6 +47,8 @@ LONGEST_SHOWN: Final = 80
 
 LONGEST_HOST_VALUE: Final = 1000
 """Characters of a host's own value that a request may carry."""
+
+_NO_PART_OF_A_NUMBER: Final = re.compile(r"[^0-9+]")
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9 _.-]{0,39}")
 
@@ -168,7 +171,7 @@ def told(edit: Edit, *, masked: bool) -> Shown:
 
 def plain(text: str) -> str:
     """Return *text* as one line without characters that hide or turn others; long text shortened in the middle (AP-03)."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join("".join(c if c.isprintable() and not INVISIBLE.match(c) else " " for c in text).split())
     if len(line) <= LONGEST_SHOWN:
         return line
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -216,9 +219,16 @@ def read_edit(fields: Fields) -> Edit:
         case "password":
             return SetPassword()
         case "host":
-            return HostChange(fields.text("name"), fields.maybe_text("old"), fields.maybe_text("new"))
+            return _read_host_change(fields)
         case _:
             raise UnreadableRecord
+
+
+def _read_host_change(fields: Fields) -> HostChange:
+    try:
+        return HostChange(fields.text("name"), fields.maybe_text("old"), fields.maybe_text("new"))
+    except ConfigurationError:  # a newer release may allow more; nobody's configuration is to blame
+        raise UnreadableRecord from None
 
 
 def shown_fields(lines: Sequence[Shown]) -> list[Json]:
@@ -277,7 +287,14 @@ def _kind(identifier: _Text) -> str:
 
 
 def _entered(identifier: _Text) -> str:
-    return plain(_known(identifier).entered)
+    """Return *identifier* as typed where that says which one it is, else as it is sent to.
+
+    Whoever asked has chosen how it was typed: in letters of another script that look alike (ID-09), or without a country code, which their
+    own region then supplied. Two different ones must never look alike to who approves (AP-03).
+    """
+    known = _known(identifier)
+    typed = known.entered.lower() if isinstance(known, EmailAddress) else _NO_PART_OF_A_NUMBER.sub("", known.entered)
+    return plain(known.entered if known.entered.isascii() and typed == known.canonical else known.address)
 
 
 def _is_text(value: object) -> bool:

@@ -18,7 +18,7 @@ from typing import Final
 from credkit.credential import MARKS, Credential, Registered, Standing
 from credkit.edits import Shown, read_shown, shown_fields
 from credkit.errors import ConfigurationError
-from credkit.framing import microseconds
+from credkit.framing import frame, microseconds
 from credkit.identifiers import Identifier
 from credkit.keys import KeyRing
 from credkit.otp import identifier_fields, read_identifier
@@ -27,7 +27,7 @@ from credkit.sealing import sealed, unsealed
 from credkit.secret import Secret
 from credkit.tickets import encode_bytes
 
-__all__ = ["Dispute", "Entry", "History", "Hold", "UndoPolicy", "contest_secret", "hash_before", "password_digest", "restored", "undo_secret"]
+__all__ = ["Dispute", "Entry", "History", "Hold", "UndoPolicy", "contest_secret", "entry_id_of", "hash_before", "password_digest", "restored", "undo_secret"]
 
 
 _LONGEST_COOLING_OFF: Final = timedelta(days=7)
@@ -158,7 +158,13 @@ class History:
         return next(iter(trusted), None)
 
     def with_entry(self, entry: Entry, policy: UndoPolicy) -> History:
-        """Return the history with one more entry, or with one that is tried again; entries that are good for nothing any more are dropped."""
+        """Return the history with one more entry; entries that are good for nothing any more are dropped.
+
+        One whose change is tried again keeps what its undo link is made of, with the newer picture: that link may have been delivered (F25).
+        """
+        tried = next((e for e in self.entries if e.change_id == entry.change_id), None)
+        if tried is not None:
+            entry = replace(entry, id=tried.id, at=tried.at, key_id=tried.key_id, nonce=tried.nonce, delivered_at=tried.delivered_at)
         kept = tuple(e for e in self.entries if e.change_id != entry.change_id and entry.at < max(e.ends_at(policy), e.at + _LONGEST_COOLING_OFF))
         return replace(self, entries=(*kept, entry)[-MARKS:])
 
@@ -177,8 +183,15 @@ class History:
         return tuple(dict.fromkeys([*credential.told, *(i for e in later for i in e.verified)]))
 
     def hold_after_undo(self, entry: Entry, credential: Credential, now: datetime, policy: UndoPolicy) -> Hold:
-        """Return what is held back once that change and all later ones are undone: codes go only to what none of them touched (F24)."""
-        return Hold(until=now + policy.after_undo, only=self.common(entry, credential))
+        """Return what is held back once that change and all later ones are undone: codes go only to what none of them touched (F24).
+
+        Nor to what an earlier undo holds back still: else whoever got their address back by that one would undo an older change, which did
+        not touch it, and get the codes.
+        """
+        untouched, held = self.common(entry, credential), self.hold
+        if held is not None and now < held.until and not held.frozen:
+            untouched = tuple(identifier for identifier in untouched if identifier in held.only)
+        return Hold(until=now + policy.after_undo, only=untouched)
 
     def without(self, entry_id: str) -> History:
         """Return the history once that change and all later ones are undone: their links are void, and a dispute about one of them has ended."""
@@ -214,6 +227,11 @@ class History:
             dispute=None if dispute is None else _read_dispute(dispute),
             carried=dict(fields.rest()),
         )
+
+
+def entry_id_of(change_id: str) -> str:
+    """Return the id of the entry of a change: one however many calls try that change, so that each of them announces the same undo link."""
+    return encode_bytes(hashlib.sha256(frame("undo-entry", change_id)).digest()[:16])
 
 
 def password_digest(password_hash: str | None) -> bytes | None:

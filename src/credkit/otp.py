@@ -259,7 +259,9 @@ def reset_secret(challenge: Challenge, keys: KeyRing, *, site: str, record_key: 
     """
     issue, binding = challenge.issue, challenge.binding
     keys.require(issue.key_id)
-    bound: tuple[Part, ...] = (None, None, None) if binding is None else (binding.credential_id, binding.generation, binding.destination.canonical)
+    bound: tuple[Part, ...] = (
+        (None, None, None, None) if binding is None else (binding.credential_id, binding.generation, binding.destination.kind, binding.destination.canonical)
+    )
     return Secret(encode_bytes(keys.mac(issue.key_id, "reset-link", site, challenge.purpose, record_key, issue.number, *bound, issue.nonce)))
 
 

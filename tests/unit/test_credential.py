@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import timedelta
 
@@ -191,3 +192,174 @@ def test_a_new_credential_is_known_by_the_change_that_adds_it() -> None:
     )
     assert new.change_id == "m"
     assert "hash=" not in repr(new)
+
+
+# ------------------------------------------------------------------------------------------------------- changes of settings
+
+
+def held(whole: Credential) -> dict[Identifier, Standing]:
+    return {entry.identifier: entry.standing for entry in whole.identifiers}
+
+
+def moved(before: Credential, after: Credential) -> set[str]:
+    return {field.name for field in fields(Credential) if getattr(before, field.name) != getattr(after, field.name)}
+
+
+def added(whole: Credential, new: Identifier, *, replaces: Identifier | None = None) -> Credential:
+    return whole.with_identifier(new, replaces=replaces, change_id="change", generation="g2", now=START)
+
+
+def removed(whole: Credential, gone: Identifier) -> Credential:
+    return whole.without_identifier(gone, change_id="change", generation="g2", now=START)
+
+
+def preferring(whole: Credential, chosen: Identifier) -> Credential:
+    return whole.with_preferred(chosen, change_id="change", generation="g2", now=START)
+
+
+def ended(whole: Credential) -> Credential:
+    return whole.with_sessions_ended(change_id="change", generation="g2", now=START)
+
+
+def refusal(act: Callable[[], object]) -> Reason:
+    with pytest.raises(Refused) as caught:
+        act()
+    return caught.value.reason
+
+
+BOTH = credential((MAIL, V), (PHONE, V), preferred=MAIL, earlier_hashes=("older",), compromised=True)
+
+
+@pytest.mark.parametrize(
+    ("after", "also"),
+    [
+        (added(BOTH, WORK), {"identifiers"}),
+        (added(BOTH, WORK, replaces=PHONE), {"identifiers"}),
+        (added(BOTH, WORK, replaces=MAIL), {"identifiers", "preferred"}),
+        (removed(BOTH, PHONE), {"identifiers"}),
+        (removed(BOTH, MAIL), {"identifiers", "preferred"}),
+        (preferring(BOTH, PHONE), {"preferred"}),
+        (preferring(BOTH, MAIL), set[str]()),
+        (ended(BOTH), {"session_epoch"}),
+    ],
+    ids=["added", "replaced", "replaced method", "removed", "removed method", "preferred", "preferred again", "sessions ended"],
+)
+def test_a_change_of_settings_moves_generation_and_marks_and_what_it_says_and_nothing_else(after: Credential, also: set[str]) -> None:  # F5
+    assert moved(BOTH, after) == {"generation", "marks"} | also
+    assert after.generation == "g2"
+    assert after.has_mark("change")
+
+
+def test_a_new_identifier_comes_last_and_is_verified_now() -> None:
+    after = added(BOTH, WORK)
+    assert after.identifiers == (*BOTH.identifiers, Registered(identifier=WORK, standing=V, verified_at=START))
+    assert after.preferred == MAIL
+
+
+def test_the_first_identifier_of_a_credential_without_a_method_becomes_it() -> None:
+    assert added(credential(), WORK).preferred == WORK
+    assert added(credential((MAIL, V)), WORK).preferred == WORK
+
+
+@pytest.mark.parametrize("standing", [C, U])
+def test_one_that_stood_there_unverified_is_verified_and_not_held_twice(standing: Standing) -> None:  # REQ-D6a
+    after = added(credential((MAIL, V), (WORK, standing)), EmailAddress.parse("ADA@work.example.org"))
+    assert [(entry.identifier.entered, entry.standing) for entry in after.identifiers] == [("Ada@example.com", V), ("ADA@work.example.org", V)]
+
+
+def test_a_new_identifier_takes_the_place_of_the_old_one_and_its_being_the_method() -> None:  # ID-20
+    after = added(BOTH, WORK, replaces=MAIL)
+    assert after.identifiers == (Registered(identifier=WORK, standing=V, verified_at=START), BOTH.identifiers[1])
+    assert after.preferred == WORK
+
+
+def test_replacing_another_one_leaves_the_method_alone() -> None:
+    after = added(BOTH, WORK, replaces=PHONE)
+    assert (held(after), after.preferred) == ({MAIL: V, WORK: V}, MAIL)
+    assert added(credential((MAIL, V), (PHONE, V)), WORK, replaces=PHONE).preferred is None
+
+
+def test_replacing_by_one_that_stood_there_unverified_leaves_one_of_it() -> None:
+    after = added(credential((WORK, U), (MAIL, V), preferred=MAIL), WORK, replaces=MAIL)
+    assert (held(after), len(after.identifiers), after.preferred) == ({WORK: V}, 1, WORK)
+
+
+@pytest.mark.parametrize("standing", [C, U])
+def test_one_that_was_never_verified_may_be_replaced_by_itself_proved(standing: Standing) -> None:
+    after = added(credential((MAIL, standing), (PHONE, V), preferred=MAIL), MAIL, replaces=MAIL)
+    assert (held(after), after.preferred) == ({MAIL: V, PHONE: V}, MAIL)
+
+
+@pytest.mark.parametrize("replaces", [None, PHONE, MAIL, STRANGER])
+def test_one_that_is_verified_here_already_is_refused(replaces: Identifier | None) -> None:
+    assert refusal(lambda: added(BOTH, EmailAddress.parse("ADA@example.com"), replaces=replaces)) is Reason.IDENTIFIER_PRESENT
+
+
+def test_one_that_is_not_here_cannot_be_replaced_removed_or_chosen() -> None:
+    for act in (lambda: added(BOTH, WORK, replaces=STRANGER), lambda: removed(BOTH, STRANGER), lambda: preferring(BOTH, STRANGER)):
+        assert refusal(act) is Reason.IDENTIFIER_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("whole", "gone", "preferred"),
+    [
+        (credential((MAIL, V), (PHONE, V), preferred=MAIL), MAIL, PHONE),
+        (credential((MAIL, V), (PHONE, V), preferred=MAIL), PHONE, MAIL),
+        (credential((MAIL, V), (PHONE, V)), MAIL, None),
+        (credential((MAIL, V), (WORK, C), (PHONE, V), preferred=MAIL), MAIL, PHONE),
+        (credential((MAIL, V), (PHONE, C), preferred=MAIL), PHONE, MAIL),
+        (credential((MAIL, V), (PHONE, U), preferred=MAIL), PHONE, MAIL),
+        (credential((MAIL, C), (PHONE, C), preferred=MAIL), MAIL, PHONE),
+        (credential((MAIL, C), (WORK, U), (PHONE, C), preferred=MAIL), MAIL, PHONE),
+    ],
+)
+def test_without_an_identifier_another_verified_one_is_the_method(whole: Credential, gone: Identifier, preferred: Identifier | None) -> None:
+    after = removed(whole, gone)
+    assert gone not in held(after)
+    assert len(after.identifiers) == len(whole.identifiers) - 1
+    assert after.preferred == preferred
+
+
+@pytest.mark.parametrize(
+    ("whole", "gone"),
+    [
+        (credential((MAIL, V)), MAIL),
+        (credential((MAIL, V), (PHONE, U)), MAIL),
+        (credential((MAIL, V), (PHONE, C)), MAIL),
+        (credential((MAIL, C)), MAIL),
+        (credential((MAIL, C), (PHONE, U)), MAIL),
+        (credential((MAIL, U)), MAIL),
+    ],
+)
+def test_the_last_one_its_owner_can_be_reached_at_stays(whole: Credential, gone: Identifier) -> None:
+    assert refusal(lambda: removed(whole, gone)) is Reason.IDENTIFIER_LAST
+
+
+def test_the_method_is_held_as_it_is_stored() -> None:  # ID-04
+    after = preferring(BOTH, EmailAddress.parse("ADA@example.com"))
+    assert after.preferred is not None
+    assert after.preferred.entered == "Ada@example.com"
+
+
+@pytest.mark.parametrize("standing", [C, U])
+def test_one_that_is_not_verified_is_no_method(standing: Standing) -> None:
+    assert refusal(lambda: preferring(credential((MAIL, V), (PHONE, standing)), PHONE)) is Reason.IDENTIFIER_UNVERIFIED
+
+
+def test_ending_sessions_moves_the_epoch_by_one() -> None:
+    assert ended(BOTH).session_epoch == BOTH.session_epoch + 1
+
+
+CHANGES: list[Callable[[Credential], Credential]] = [
+    lambda whole: added(whole, WORK),
+    lambda whole: added(whole, WORK, replaces=MAIL),
+    lambda whole: removed(whole, PHONE),
+    lambda whole: preferring(whole, PHONE),
+    ended,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_settings_after_too_many_is_refused(change: Callable[[Credential], Credential]) -> None:  # F1
+    full = replace(BOTH, marks=marked(*[timedelta(0)] * MARKS).marks)
+    assert refusal(lambda: change(full)) is Reason.TOO_MANY_CHANGES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -12,12 +13,12 @@ import pytest
 from credkit.errors import ConfigurationError, UnknownKey
 from credkit.identifiers import EmailAddress, PhoneNumber
 from credkit.keys import KeyRing
-from credkit.otp import ALPHABET, Binding, Challenge, Decision, Issue, OtpPolicy, Verdict, code_of, judge, normalize_code
+from credkit.otp import ALPHABET, Binding, Challenge, Decision, Issue, OtpPolicy, Verdict, code_of, judge, normalize_code, reset_secret
 from credkit.payloads import UnreadableRecord
 from credkit.secret import Secret
 from credkit.testing import SeededEntropy
 from credkit.testing.fakes import START
-from credkit.tickets import Purpose
+from credkit.tickets import Purpose, Token
 
 TICK = timedelta(microseconds=1)
 LIFETIME = timedelta(seconds=600)
@@ -289,6 +290,56 @@ def test_a_code_whose_key_is_gone_is_trouble_and_never_wrong(binding: Binding | 
     # F21.
     with pytest.raises(UnknownKey):
         code(challenge(binding=binding), keys=KeyRing({"k3": bytes(range(32))}))
+
+
+# ------------------------------------------------------------------------------------------------------------------- links
+
+
+def link(state: Challenge, *, site: str = "main", record_key: str = "record", keys: KeyRing = KEYS) -> str:
+    return reset_secret(state, keys, site=site, record_key=record_key).reveal()
+
+
+def test_the_secret_of_a_reset_link_is_256_bits_and_the_same_each_time() -> None:  # RS-15
+    text = link(FRESH)
+    assert (len(text), len(base64.urlsafe_b64decode(text + "="))) == (43, 32)
+    assert text == link(replace(FRESH))
+    assert Token.parse(f"{FRESH.id}.{text}") == Token(FRESH.id, Secret(text))
+
+
+def test_the_secret_of_a_reset_link_stays_what_it_is_from_release_to_release() -> None:  # TE-13
+    assert link(FRESH) == "1AVszoIgoZ_IBIFjg6Gj63JGtXdjEkJOJ2s7Z527PCo"
+
+
+@pytest.mark.parametrize("changed", ELSEWHERE)
+def test_a_reset_link_is_worth_nothing_where_anything_it_is_bound_to_differs(changed: str) -> None:  # OT-05, F19
+    change, where = ELSEWHERE[changed]
+    assert link(change(FRESH), **where) != link(FRESH)
+
+
+def test_every_way_to_be_bound_gives_a_reset_link_of_its_own() -> None:
+    made = {link(change(FRESH), **where) for name, (change, where) in ELSEWHERE.items() if name not in BY_KIND}
+    assert len(made | {link(FRESH)}) == len(ELSEWHERE) - len(BY_KIND) + 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"tries_left": 1}, {"label": "Y5U"}, {"resends": 2}, {"secret_digest": b"x"}, {"session_digest": b"x"}, {"verified_at": START, "grant_id": "g"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_courier_finds_the_same_link_again_whatever_has_happened_meanwhile(change: dict[str, Any]) -> None:
+    assert link(replace(FRESH, **change)) == link(FRESH)
+
+
+def test_a_reset_link_is_neither_the_code_nor_in_the_record() -> None:  # OT-14
+    payload = FRESH.to_payload().decode("ascii")
+    assert link(FRESH) not in payload
+    assert code(FRESH) not in link(FRESH)
+
+
+@pytest.mark.parametrize("binding", [BOUND, None])
+def test_a_link_whose_key_is_gone_is_trouble_and_never_wrong(binding: Binding | None) -> None:  # F21
+    with pytest.raises(UnknownKey):
+        link(challenge(binding=binding), keys=KeyRing({"k3": bytes(range(32))}))
 
 
 # ------------------------------------------------------------------------------------------------------------------ guesses typed

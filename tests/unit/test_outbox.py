@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from credkit.edits import Shown
 from credkit.identifiers import EmailAddress, PhoneNumber
 from credkit.messages import MessageKind
-from credkit.outbox import CodeDue, Intent, NoticeDue, OutboxItem, ReminderDue, read_outbox_item
+from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, OutboxItem, ReminderDue, read_outbox_item
 from credkit.payloads import Json, UnreadableRecord, to_payload
 
 AT = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -30,6 +32,20 @@ INTENT = Intent(
     accounts=("a",),
     destinations=(EMAIL, PHONE),
 )
+APPROVAL = ApprovalDue(id="i", at=AT, device="Firefox", place="Oslo", locale="de", attempts=2, approval_id="a")
+DISPUTE = DisputeDue(id="i", at=AT, device="Firefox", place="Oslo", locale="de", attempts=2, credential_id="c", dispute_id="d")
+OLD = EmailAddress.restore("Old@example.com", "old@example.com")
+CHANGED = Intent(
+    id="i",
+    at=AT,
+    kind=MessageKind.SETTINGS_CHANGED,
+    credential_id="c",
+    accounts=("a",),
+    destinations=(EMAIL, PHONE, OLD),
+    shown=(Shown(what="email", old="o***@example.com", new="a***@example.com"), Shown(what="password")),
+    link_id="e",
+    without_link=(OLD,),
+)
 ITEMS: list[OutboxItem] = [
     CODE,
     NOTICE,
@@ -38,6 +54,15 @@ ITEMS: list[OutboxItem] = [
     ReminderDue(id="i", at=AT, device="d", place="p", locale="nb", attempts=2, typed=EMAIL),
     NoticeDue(id="i", at=AT, kind=MessageKind.ALREADY_REGISTERED, to=PHONE, credential_id="c"),
     Intent(id="i", at=AT, kind=MessageKind.PASSWORD_RESET, credential_id="c", accounts=(), destinations=()),
+    APPROVAL,
+    DISPUTE,
+    CHANGED,
+    *CHANGED.notices(),
+    ApprovalDue(id="i", at=AT, approval_id="a"),
+    DisputeDue(id="i", at=AT, credential_id="c", dispute_id="d"),
+    replace(CHANGED, without_link=()),
+    replace(CHANGED, link_id=None),
+    replace(CHANGED, link_id="", shown=(Shown(what="password"),)),
 ]
 
 
@@ -89,12 +114,67 @@ def test_a_notice_begins_its_own_count_of_attempts() -> None:
     assert {notice.attempts for notice in replace(INTENT, attempts=5).notices()} == {0}
 
 
+def test_whoever_may_be_a_stranger_by_now_is_told_of_a_change_and_gets_no_link() -> None:  # F24
+    assert [(notice.to, notice.link_id) for notice in CHANGED.notices()] == [(EMAIL, "e"), (PHONE, "e"), (OLD, None)]
+    assert {notice.shown for notice in CHANGED.notices()} == {CHANGED.shown}
+
+
+def test_a_stranger_is_known_however_the_address_is_spelled() -> None:
+    spelled = replace(CHANGED, without_link=(EmailAddress.restore("OLD@example.com", "old@example.com"),))
+    assert spelled.notices()[2].link_id is None
+
+
+def test_a_notice_of_something_that_cannot_be_undone_has_no_link() -> None:  # F25: above all not that of an undo
+    assert {notice.link_id for notice in replace(CHANGED, link_id=None).notices()} == {None}
+
+
+def test_no_record_of_the_outbox_holds_a_link() -> None:  # F25, ST-02: a reference, which the courier turns into a token
+    items: list[OutboxItem] = [CHANGED, *CHANGED.notices(), APPROVAL, DISPUTE]
+    for item in items:
+        payload = json.loads(item.to_payload())
+        assert not {"token", "secret", "link"} & payload.keys()
+
+
+def test_what_only_settings_have_is_left_out_elsewhere() -> None:  # F31: an older release reads its own notices as ever
+    new = {"shown", "link_id", "without_link"}
+    items: list[OutboxItem] = [NOTICE, INTENT, CODE]
+    for item in items:
+        assert not new & json.loads(item.to_payload()).keys()
+    assert new <= json.loads(CHANGED.to_payload()).keys()
+    assert new & json.loads(CHANGED.notices()[2].to_payload()).keys() == {"shown"}
+    assert new & json.loads(replace(CHANGED, shown=(), without_link=()).to_payload()).keys() == {"link_id"}
+
+
+OLD_NOTICE = (
+    b'{"accounts":["a","b"],"at":1767268800123456,"attempts":0,"credential_id":"c","device":"Firefox","format":1,"id":"i","kind":"password_reset",'
+    b'"locale":"de","place":"Oslo","to":{"canonical":"ada@example.com","entered":"Ada@example.com","kind":"email"},"type":"notice"}'
+)
+OLD_INTENT = (
+    b'{"accounts":["a"],"at":1767268800123456,"attempts":0,"credential_id":"c","destinations":[{"canonical":"ada@example.com",'
+    b'"entered":"Ada@example.com","kind":"email"},{"canonical":"+14155552671","entered":"+1 415 555 2671","kind":"phone"}],"device":"Firefox",'
+    b'"format":1,"id":"i","kind":"password_changed","locale":"de","place":"Oslo","type":"intent"}'
+)
+
+
+@pytest.mark.parametrize(("item", "payload"), [(NOTICE, OLD_NOTICE), (INTENT, OLD_INTENT)], ids=["notice", "intent"])
+def test_what_was_written_before_there_were_settings_is_read_and_written_as_ever(item: OutboxItem, payload: bytes) -> None:  # TE-13, F31
+    assert read_outbox_item(payload) == item
+    assert item.to_payload() == payload
+    assert json.loads(payload).keys().isdisjoint({"shown", "link_id", "without_link"})
+
+
+def test_what_ends_by_delivery_is_kept_longer_than_anybody_waits() -> None:  # F1
+    assert timedelta(days=365 * 50) < FOREVER
+
+
 COMMON: dict[str, Json] = {"id": "i", "at": 0, "attempts": 0}
 ADDRESS: dict[str, Json] = {"kind": "email", "entered": "a", "canonical": "a"}
 READABLE: dict[str, dict[str, Json]] = {
     "code": COMMON | {"type": "code", "challenge_id": "c", "number": 1},
     "notice": COMMON | {"type": "notice", "kind": "password_reset", "to": ADDRESS, "credential_id": "c", "accounts": []},
     "intent": COMMON | {"type": "intent", "kind": "password_reset", "credential_id": "c", "accounts": [], "destinations": [ADDRESS]},
+    "approval": COMMON | {"type": "approval", "approval_id": "a"},
+    "dispute": COMMON | {"type": "dispute", "credential_id": "c", "dispute_id": "d"},
 }
 
 
@@ -102,6 +182,10 @@ READABLE: dict[str, dict[str, Json]] = {
 def test_what_is_optional_may_be_missing(kind: str) -> None:
     item = read_outbox_item(to_payload(READABLE[kind], {}))
     assert (item.device, item.place, item.locale, item.carried) == (None, None, None, {})
+    if isinstance(item, NoticeDue | Intent):
+        assert (item.shown, item.link_id) == ((), None)
+    if isinstance(item, Intent):
+        assert item.without_link == ()
 
 
 @pytest.mark.parametrize(("kind", "missing"), [(kind, name) for kind, fields in READABLE.items() for name in fields])
@@ -131,6 +215,16 @@ def test_an_item_that_lacks_a_field_is_unreadable(kind: str, missing: str) -> No
         ("intent", "destinations", ["a"]),
         ("intent", "destinations", [None]),
         ("intent", "destinations", [[]]),
+        ("approval", "approval_id", 1),
+        ("dispute", "dispute_id", None),
+        ("notice", "shown", "text"),
+        ("notice", "shown", [None]),
+        ("notice", "shown", [{"old": "a"}]),
+        ("notice", "link_id", 1),
+        ("intent", "shown", {}),
+        ("intent", "link_id", ["e"]),
+        ("intent", "without_link", ADDRESS),
+        ("intent", "without_link", ["a"]),
     ],
 )
 def test_an_item_with_a_value_that_nobody_knows_is_unreadable(kind: str, name: str, value: Json) -> None:

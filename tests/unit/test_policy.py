@@ -77,8 +77,8 @@ def test_the_limits_as_shipped_are_those_of_the_sources() -> None:
         "password_guesses": (10, timedelta(minutes=15)),
         "password_failures": (100, DAY),
         "network_passwords": (100, HOUR),
-        "approvals": (10, DAY),
-        "strangers": (2, DAY),
+        "approvals": (10, DAY),  # AP-11
+        "strangers": (2, DAY),  # AP-11, F27
     }
 
 

@@ -104,6 +104,97 @@ def test_what_cannot_be_a_token_is_none(value: object) -> None:
     assert Token.parse(value) is None
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        TEXT,
+        f"#{TEXT}",
+        f"/{TEXT}",
+        f"https://example.com/security/approve#{TEXT}",
+        f"https://example.com/security/approve/{TEXT}",
+        f"https://example.com/a?b=c#{TEXT}",
+        f"http://localhost:8000/#{TEXT}",
+        f"/security/approve/{TEXT}",
+        f"https://example.com/{'B' * 22}.{'C' * 43}#{TEXT}",
+        f"{'#' * 1900}{TEXT}",
+    ],
+    ids=lambda link: link[:40],
+)
+def test_a_token_is_found_at_the_end_of_its_link(link: str) -> None:  # AP-20
+    assert Token.in_link(link) == Token(ID, Secret(SECRET))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "https://example.com/",
+        f"{TEXT}/",
+        f"{TEXT}#",
+        f"{TEXT} ",
+        f" {TEXT}",
+        f"{TEXT}\n",
+        f"https://example.com/a?token={TEXT}",
+        f"https://example.com/a&{TEXT}",
+        f"https://example.com/#{TEXT}?utm_source=mail",
+        f"https://example.com/#x{TEXT}",
+        f"https://example.com/#{TEXT}x",
+        f"https://example.com/\n#{TEXT}",
+        f"https://example.com/#{TEXT[:-1]}",
+        f"https://example.com/#{TEXT[1:]}",
+        f"https://example.com/#{TEXT.replace('.', '/')}",
+        f"{'/' * 2000}{TEXT}",
+        f"{'#' * 1_000_000}",
+        None,
+        7,
+        TEXT.encode(),
+        [TEXT],
+    ],
+    ids=lambda link: repr(link)[:40],
+)
+def test_what_is_no_link_has_no_token(link: object) -> None:  # REQ-D4c
+    assert Token.in_link(link) is None
+
+
+def test_a_token_proves_its_own_secret_and_no_other() -> None:  # KE-09
+    token = Token(ID, Secret(SECRET))
+    assert token.proves(Secret(SECRET))
+    assert not any(token.proves(Secret(text)) for text in ("", SECRET[:-1], f"{SECRET}A", SECRET.swapcase(), ID, TEXT, "A" * 43))
+
+
+def edit_window(*, insecure: bool = False, lifetime: timedelta = timedelta(seconds=900)) -> EditWindow:
+    return EditWindow(secret_text=Secret(TEXT), begun_at=START, expires_at=START + lifetime, insecure=insecure)
+
+
+def test_the_public_form_of_a_request_and_of_a_window_is_json_and_whole() -> None:
+    whole = {"asked": TEXT, "expires_at": "2026-01-01T12:10:00.123456+00:00", "label": "7GQ", "masked": "a***@example.com"}
+    assert json.loads(json.dumps(asked().public())) == whole
+    assert json.loads(json.dumps(edit_window().public())) == {"window": TEXT, "expires_at": "2026-01-01T12:15:00.123456+00:00"}
+
+
+@pytest.mark.parametrize("held", [asked(), edit_window()], ids=["request", "window"])
+def test_the_secret_of_a_request_or_a_window_leaves_by_three_doors_only(held: Asked | EditWindow) -> None:
+    assert TEXT in (held.text, held.cookie()["value"])
+    assert not any(SECRET in shown for shown in (repr(held), str(held), f"{held}"))
+    with pytest.raises(TypeError):
+        pickle.dumps(held)
+
+
+def test_a_window_takes_the_place_of_the_request_in_its_cookie() -> None:
+    assert asked().cookie() == {
+        "key": "__Host-credkit-settings",
+        "value": TEXT,
+        "max_age": 600,
+        "path": "/",
+        "secure": True,
+        "httponly": True,
+        "samesite": "lax",
+    }
+    assert edit_window().cookie() == asked().cookie() | {"max_age": 900}
+    assert {asked(insecure=True).cookie()["key"], edit_window(insecure=True).cookie()["key"]} == {"credkit-settings"}
+    assert edit_window(lifetime=timedelta(seconds=-1)).cookie()["max_age"] == 0
+
+
 def test_a_token_shows_its_id_only() -> None:
     token = Token.parse(TEXT)
     assert ID in repr(token)
@@ -182,14 +273,7 @@ def test_the_last_token_of_a_link_counts() -> None:
     assert Token.in_link(f"https://example.com/{other}#{TEXT}") == Token.parse(TEXT)
 
 
-def test_a_token_proves_its_own_secret_and_no_other() -> None:  # KE-09
-    token = Token(ID, Secret(SECRET))
-    assert token.proves(Secret(SECRET))
-    for other in (SECRET[:-1] + "B", "B" + SECRET[1:], SECRET[:-1], SECRET + "A", SECRET.swapcase(), ""):
-        assert not token.proves(Secret(other))
-
-
-@pytest.mark.parametrize("make", [ticket, grant, asked, window])
+@pytest.mark.parametrize("make", [ticket, grant, asked, edit_window])
 def test_the_secret_leaves_by_three_doors_only(make: MakeAny) -> None:
     held = make()
     (named,) = held.public().keys() & {"ticket", "grant", "asked", "window"}
@@ -225,7 +309,7 @@ def test_the_public_form_of_a_request_is_json_and_whole() -> None:
 
 
 def test_the_public_form_of_a_window_is_json_and_whole() -> None:
-    assert json.loads(json.dumps(window().public())) == {"window": TEXT, "expires_at": "2026-01-01T12:10:00.123456+00:00"}
+    assert json.loads(json.dumps(edit_window().public())) == {"window": TEXT, "expires_at": "2026-01-01T12:15:00.123456+00:00"}
 
 
 @pytest.mark.parametrize(
@@ -251,9 +335,9 @@ def test_a_cookie_is_bound_to_its_host_and_to_https(make: Make, purpose: Purpose
     }
 
 
-@pytest.mark.parametrize("make", [asked, window])
+@pytest.mark.parametrize("make", [asked, edit_window])
 def test_a_request_and_its_window_share_one_cookie_so_that_the_window_takes_the_place_of_the_request(make: Callable[..., Asked | EditWindow]) -> None:
-    assert make().cookie() == {
+    assert make(lifetime=timedelta(seconds=600)).cookie() == {
         "key": "__Host-credkit-settings",
         "value": TEXT,
         "max_age": 600,

@@ -24,7 +24,7 @@ from credkit.flows.histories import put_entry
 from credkit.flows.passwords import as_typed, is_password_of, judge_password, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell
 from credkit.flows.transaction import ATTEMPTS, Transaction
-from credkit.history import Entry, password_digest
+from credkit.history import Entry, entry_id_of, password_digest
 from credkit.identifiers import Identifier
 from credkit.lifting import finish
 from credkit.messages import MessageKind
@@ -346,7 +346,7 @@ class AsyncAccountSettings:
         ended: Ended = Ended.NONE,
     ) -> Changed:
         shell, now, context = self._shell, self._shell.clock.now(), checked(context)
-        entry_id, nonce, lines = shell.fresh_id(), shell.entropy.token(16), (told(edit, masked=True),)
+        entry_id, nonce, lines = entry_id_of(change_id), shell.entropy.token(16), (told(edit, masked=True),)
         # A generation that begins with the window's id is one that this window has left, so its next edit goes on from there (F5).
         generation = f"{token.id}.{shell.fresh_id()}"
 
