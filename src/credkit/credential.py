@@ -185,12 +185,13 @@ class Credential:
         if known is not None and known.standing is Standing.VERIFIED:
             raise Refused(Reason.IDENTIFIER_PRESENT)
         entry = Registered(identifier=new, standing=Standing.VERIFIED, verified_at=now)
-        others = tuple(r for r in self.identifiers if r.identifier != new)
         if replaces is None:
+            others = tuple(r for r in self.identifiers if r.identifier != new)
             return self._changed((*others, entry), self.preferred or new, change_id, generation, now)
         if self.registered(replaces) is None:
             raise Refused(Reason.IDENTIFIER_UNKNOWN)
-        kept = tuple(entry if r.identifier == replaces else r for r in others)
+        # Asked first, as an identifier may be changed into itself: it has proved itself then, and must not be lost.
+        kept = tuple(entry if r.identifier == replaces else r for r in self.identifiers if r.identifier == replaces or r.identifier != new)
         return self._changed(kept, new if self.preferred == replaces else self.preferred, change_id, generation, now)
 
     def without_identifier(self, gone: Identifier, *, change_id: str, generation: str, now: datetime) -> Credential:
