@@ -318,17 +318,17 @@ class AsyncAccountSettings:
         credential, token = await self._approvals.held(who), token_of(window, Reason.APPROVAL_INVALID)
         change_id, due_at = self._change_id(token), shell.delivery_start(now)
 
-        async def allow(transaction: Transaction) -> HostChange:
+        async def allow(transaction: Transaction) -> str | None:
             approval, _ = await self._approvals.gate(transaction, who, token, credential, now)
             edit = _permitted_host_change(approval, name, asked, exact=shown is not None)
             lines = (told(edit, masked=True),)
             announced = intent_of(MessageKind.SETTINGS_CHANGED, change_id, credential, context=context, now=now, shown=lines)
             put_notices(shell, transaction, announced, due_at)
-            return edit
+            return None if approval.edits is None else edit.new
 
-        edit = await shell.transact(allow)
+        approved = await shell.transact(allow)
         await shell.dispatch(due_at)
-        return Authorized(credential_id=credential.id, accounts=credential.accounts, name=name, new=edit.new, at=now)
+        return Authorized(credential_id=credential.id, accounts=credential.accounts, name=name, new=approved, at=now)
 
     # How every edit is made ----------------------------------------------------------------------------------------
 
