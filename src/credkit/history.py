@@ -226,9 +226,7 @@ def restored(entry: Entry, credential: Credential, *, change_id: str, generation
     """Return the credential as it was before the change, with all sessions ended and older proofs dead.
 
     Where the password was changed since and the one of before is gone, nobody's password works any more: its owner resets it.
-
-    Raises:
-        Refused: Too many changes lately.
+    However many changes there were, one more is made: a thief must not be able to use them up (F25).
     """
     before = hash_before(entry, credential)
     return replace(
@@ -239,7 +237,7 @@ def restored(entry: Entry, credential: Credential, *, change_id: str, generation
         earlier_hashes=tuple(h for h in credential.earlier_hashes if h != before),
         session_epoch=credential.session_epoch + 1,
         generation=generation,
-        marks=credential.with_mark(change_id, now),
+        marks=credential.with_mark(change_id, now, always=True),
     )
 
 
