@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from credkit.credential import MARKS, Credential, Registered, Standing
 from credkit.edits import Shown, read_shown, shown_fields
-from credkit.errors import ConfigurationError
+from credkit.errors import ConfigurationError, Reason, Refused
 from credkit.framing import microseconds
 from credkit.identifiers import Identifier
 from credkit.keys import KeyRing
@@ -153,9 +153,15 @@ class History:
         return next(iter(trusted), None)
 
     def with_entry(self, entry: Entry, policy: UndoPolicy) -> History:
-        """Return the history with one more entry, or with one that is tried again; entries that are good for nothing any more are dropped."""
+        """Return the history with one more entry, or with one that is tried again; entries that are good for nothing any more are dropped.
+
+        Raises:
+            Refused: There are `MARKS` of them (TOO_MANY_CHANGES): dropping the oldest would take an owner's undo away (F25).
+        """
         kept = tuple(e for e in self.entries if e.change_id != entry.change_id and entry.at < max(e.ends_at(policy), e.at + timedelta(days=7)))
-        return replace(self, entries=(*kept, entry)[-MARKS:])
+        if len(kept) >= MARKS:
+            raise Refused(Reason.TOO_MANY_CHANGES)
+        return replace(self, entries=(*kept, entry))
 
     def delivered(self, entry_id: str, now: datetime) -> History:
         """Return the history after a notice with that entry's link was accepted: the first one counts."""
