@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -117,6 +118,9 @@ class History:
     credential_id: str
     entries: tuple[Entry, ...] = ()
     hold: Hold | None = None
+    """What an undo holds back."""
+    freeze: Hold | None = None
+    """What "it was not me" holds still, beside and apart from that."""
     dispute: Dispute | None = None
     carried: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)
 
@@ -126,7 +130,7 @@ class History:
 
     def frozen(self, now: datetime) -> bool:
         """Return whether nothing may be changed or reset."""
-        return self.dispute is not None or (self.hold is not None and self.hold.frozen and now < self.hold.until)
+        return self.dispute is not None or any(hold.frozen and now < hold.until for hold in (self.hold, self.freeze) if hold is not None)
 
     def trusted(self, credential: Credential, now: datetime, cooling_off: timedelta) -> tuple[Identifier, ...]:
         """Return the verified identifiers that codes and approvals may go to: not those added lately, nor those held back after an undo (ID-21).
@@ -178,8 +182,14 @@ class History:
         return tuple(dict.fromkeys([*credential.told, *(i for e in later for i in e.verified)]))
 
     def hold_after_undo(self, entry: Entry, credential: Credential, now: datetime, policy: UndoPolicy) -> Hold:
-        """Return what is held back once that change and all later ones are undone: codes go only to what none of them touched (F24)."""
-        return Hold(until=now + policy.after_undo, only=self.common(entry, credential))
+        """Return what is held back once that change and all later ones are undone: codes go only to what none of them touched (F24).
+
+        What an earlier undo holds back stays so: one step further back must not give a mailbox that was given up its codes again.
+        """
+        untouched, until = self.common(entry, credential), now + policy.after_undo
+        if self.hold is None or now >= self.hold.until:
+            return Hold(until=until, only=untouched)
+        return replace(self.hold, until=max(until, self.hold.until), only=tuple(i for i in untouched if i in self.hold.only))
 
     def without(self, entry_id: str) -> History:
         """Return the history once that change and all later ones are undone: their links are void, and a dispute about one of them has ended."""
@@ -194,6 +204,7 @@ class History:
             "credential_id": self.credential_id,
             "entries": [_entry_fields(entry) for entry in self.entries],
             "hold": None if self.hold is None else _hold_fields(self.hold),
+            "freeze": None if self.freeze is None else _hold_fields(self.freeze),
             "dispute": None if self.dispute is None else _dispute_fields(self.dispute),
         }
         return sealed(fields, self.carried, keys, site=site, record_key=record_key)
@@ -207,11 +218,12 @@ class History:
             UnknownKey: They were sealed with a key that is not on the ring.
         """
         fields = unsealed(payload, keys, site=site, record_key=record_key)
-        hold, dispute = fields.maybe_part("hold"), fields.maybe_part("dispute")
+        hold, freeze, dispute = fields.maybe_part("hold"), fields.maybe_part("freeze"), fields.maybe_part("dispute")
         return cls(
             credential_id=fields.text("credential_id"),
             entries=tuple(_read_entry(Fields(entry)) for entry in fields.items("entries")),
             hold=None if hold is None else _read_hold(hold),
+            freeze=None if freeze is None else _read_hold(freeze),
             dispute=None if dispute is None else _read_dispute(dispute),
             carried=dict(fields.rest()),
         )
@@ -228,13 +240,16 @@ def hash_before(entry: Entry, credential: Credential) -> str | None:
     return next((h for h in held if hmac.compare_digest(password_digest(h) or b"", entry.password_digest or b"-")), None)
 
 
-def restored(entry: Entry, credential: Credential, *, change_id: str, generation: str, now: datetime) -> Credential:
+def restored(entry: Entry, credential: Credential, *, change_id: str, generation: str, now: datetime, undone: Collection[str] = ()) -> Credential:
     """Return the credential as it was before the change, with all sessions ended and older proofs dead.
 
     Where the password was changed since and the one of before is gone, nobody's password works any more: its owner resets it.
-    However many changes there were, one more is made: a thief must not be able to use them up (F25).
+    However many changes there were, one more is made, and room for others: where marks run short, those of the changes *undone* are dropped.
+    A thief must not be able to use them up (F25).
     """
     before = hash_before(entry, credential)
+    short = len(credential.marks) >= MARKS // 2
+    marked = replace(credential, marks=tuple(m for m in credential.marks if m.change_id not in undone)) if short else credential
     return replace(
         credential,
         identifiers=entry.identifiers,
@@ -243,7 +258,7 @@ def restored(entry: Entry, credential: Credential, *, change_id: str, generation
         earlier_hashes=tuple(h for h in credential.earlier_hashes if h != before),
         session_epoch=credential.session_epoch + 1,
         generation=generation,
-        marks=credential.with_mark(change_id, now, always=True),
+        marks=marked.with_mark(change_id, now, always=True),
     )
 
 

@@ -402,7 +402,7 @@ class Approvals:
         meter.charge(transaction, now)
         if policy.approvals.freeze_after_not_me:
             history = await load_history(shell, transaction, approval.credential_id)
-            put_history(shell, transaction, replace(history, hold=Hold(until=now + policy.approvals.freeze_after_not_me, frozen=True)), now)
+            put_history(shell, transaction, replace(history, freeze=Hold(until=now + policy.approvals.freeze_after_not_me, frozen=True)), now)
 
     async def _end_sessions(self, approval: Approval, context: Context, now: datetime) -> None:
         """End the sessions, once for each request; what was edited in the window stays, and can be undone."""

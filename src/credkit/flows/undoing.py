@@ -43,7 +43,9 @@ async def roll_back(shell: Shell, credential_id: str, entry_id: str, *, change_i
 async def _swap(shell: Shell, credential: Credential, entry_id: str, change_id: str, context: Context) -> bool:
     """Return whether the credential is rolled back now; if not, somebody has changed it meanwhile."""
     now, generation = shell.clock.now(), shell.fresh_id()
-    entry = _require_entry(await _history(shell, credential.id), entry_id)
+    history = await _history(shell, credential.id)
+    entry = _require_entry(history, entry_id)
+    undone = frozenset(later.change_id for later in history.entries[history.entries.index(entry) :])
 
     async def hold_back(transaction: Transaction, current: Credential) -> None:
         history = await load_history(shell, transaction, current.id)
@@ -54,7 +56,7 @@ async def _swap(shell: Shell, credential: Credential, entry_id: str, change_id: 
         return intent_of(MessageKind.CHANGES_UNDONE, change_id, current, context=context, now=now, also=entry.verified, shown=entry.shown)
 
     def rolled_back(current: Credential) -> Credential:
-        return restored(entry, current, change_id=change_id, generation=generation, now=now)
+        return restored(entry, current, change_id=change_id, generation=generation, now=now, undone=undone)
 
     try:
         return await change_credential(shell, credential, intent=announced, change=rolled_back, within=hold_back) is not None
