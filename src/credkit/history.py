@@ -132,6 +132,10 @@ class History:
         """Return whether nothing may be changed or reset."""
         return self.dispute is not None or any(hold.frozen and now < hold.until for hold in (self.hold, self.freeze) if hold is not None)
 
+    def rests_on(self, dispute_id: str) -> bool:
+        """Return whether that dispute is open and nobody has objected."""
+        return self.dispute is not None and self.dispute.id == dispute_id and not self.dispute.contested
+
     def trusted(self, credential: Credential, now: datetime, cooling_off: timedelta) -> tuple[Identifier, ...]:
         """Return the verified identifiers that codes and approvals may go to: not those added lately, nor those held back after an undo (ID-21).
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.errors import Busy, ConfigurationError
-from credkit.flows.changes import change_credential, intent_of
+from credkit.flows.changes import change_credential, fence, intent_of
 from credkit.flows.histories import load_history, put_history
 from credkit.flows.shell import Shell
 from credkit.flows.transaction import ATTEMPTS, Transaction
@@ -94,8 +94,12 @@ class AsyncAdmin:
             return history.dispute
 
         dispute = await shell.transact(settle)
-        if dispute is None or not restore:
+        if dispute is None:
             return credential
+        if not restore:
+            # Whoever carries out the undo at this moment, for want of an objection, does not get through any more (F2).
+            await fence(shell, credential_id)
+            return await shell.get(credential_id) or credential
         return await roll_back(shell, credential_id, dispute.entry_id, change_id=dispute.change_id, context=Context.none())
 
     async def _marked(self, credential: Credential) -> Credential | None:
