@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -244,16 +244,19 @@ def hash_before(entry: Entry, credential: Credential) -> str | None:
     return next((h for h in held if hmac.compare_digest(password_digest(h) or b"", entry.password_digest or b"-")), None)
 
 
-def restored(entry: Entry, credential: Credential, *, change_id: str, generation: str, now: datetime, undone: Collection[str] = ()) -> Credential:
+def restored(entry: Entry, credential: Credential, *, change_id: str, generation: str, now: datetime, undone: Sequence[Entry] = ()) -> Credential:
     """Return the credential as it was before the change, with all sessions ended and older proofs dead.
 
-    Where the password was changed since and the one of before is gone, nobody's password works any more: its owner resets it.
-    However many changes there were, one more is made, and room for others: where marks run short, those of the changes *undone* are dropped.
+    *undone* are the entries that go with it: that one and all later ones. Where the password was changed since and the one of before is gone,
+    nobody's password works any more: its owner resets it. So it is where something else than these changes replaced it, such as a reset: its
+    owner may have had good reason, and a password that was given up must not sign anybody in again (F24).
+
+    However many changes there were, one more is made, and room for others: where marks run short, those of the changes undone are dropped.
     A thief must not be able to use them up (F25).
     """
-    before = hash_before(entry, credential)
-    short = len(credential.marks) >= MARKS // 2
-    marked = replace(credential, marks=tuple(m for m in credential.marks if m.change_id not in undone)) if short else credential
+    before = hash_before(entry, credential) if _explains_the_password(undone, credential) else None
+    gone = {later.change_id for later in undone} if len(credential.marks) >= MARKS // 2 else set[str]()
+    marked = replace(credential, marks=tuple(mark for mark in credential.marks if mark.change_id not in gone))
     return replace(
         credential,
         identifiers=entry.identifiers,
@@ -264,6 +267,13 @@ def restored(entry: Entry, credential: Credential, *, change_id: str, generation
         generation=generation,
         marks=marked.with_mark(change_id, now, always=True),
     )
+
+
+def _explains_the_password(undone: Sequence[Entry], credential: Credential) -> bool:
+    """Return whether nothing but these changes has replaced the password since the first of them."""
+    then = [entry.password_digest for entry in undone]
+    after = [*then[1:], password_digest(credential.password_hash)]
+    return all(old == new or any(line.what == "password" for line in entry.shown) for entry, old, new in zip(undone, then, after, strict=False))
 
 
 def undo_secret(entry: Entry, credential_id: str, keys: KeyRing, *, site: str) -> Secret:

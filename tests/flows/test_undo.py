@@ -195,6 +195,25 @@ def test_without_the_password_of_before_nobodys_works_and_its_owner_sets_one() -
     assert signs_in(world, OTHER)
 
 
+@pytest.mark.parametrize("by", ["reset", "change"])
+@pytest.mark.parametrize("history", [0, 2])
+def test_a_password_that_its_owner_has_given_up_elsewhere_does_not_come_back(by: str, history: int) -> None:
+    world, credential, who = setup(policy=Policy(password_history=history))  # F24: whoever knows it and has a link would be signed in
+    add(world, who, opened(world, who), SECOND)
+    undo = undo_link(world)
+    if by == "reset":
+        world.kit.reset.complete(granted(world), NEW, context=CONTEXT)
+    else:
+        world.kit.password.change(who, OLD, NEW, context=CONTEXT)
+    world.clock.advance(MINUTE)
+    if history:
+        world.kit.undo.complete(undo, password=OLD, context=CONTEXT)
+    else:
+        by_code(world, undo, ADA)
+    assert verified(world, credential) == [ADA]
+    assert (signs_in(world, OLD), signs_in(world, NEW)) == (False, False)
+
+
 # What is no proof ---------------------------------------------------------------------------------------------------------
 
 

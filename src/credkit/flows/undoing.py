@@ -47,7 +47,7 @@ async def _swap(shell: Shell, credential: Credential, entry_id: str, *, change_i
     now, generation = shell.clock.now(), shell.fresh_id()
     history = await _history(shell, credential.id)
     entry = _require_entry(history, entry_id)
-    undone = frozenset(later.change_id for later in history.entries[history.entries.index(entry) :])
+    undone = history.entries[history.entries.index(entry) :]
 
     async def hold_back(transaction: Transaction, current: Credential) -> None:
         history = await load_history(shell, transaction, current.id)
