@@ -18,6 +18,7 @@ from credkit.edits import AddIdentifier, ChangeIdentifier, Edit, HostChange, Pre
 from credkit.errors import ConfigurationError, FindingKind, InvalidIdentifier, PasswordRefused, Reason, Refused, StoreError, UnknownKey
 from credkit.flows.approvals import APPROVAL
 from credkit.flows.changes import Ended
+from credkit.flows.transaction import ATTEMPTS
 from credkit.messages import MessageKind
 from credkit.payloads import UnreadableRecord
 from credkit.policy import Limits, Policy
@@ -938,6 +939,17 @@ def test_it_was_not_me_counts_once_when_it_is_said_again() -> None:
     assert journeys.fresh(world, credential).session_epoch == 1
     assert told(world, MessageKind.SESSIONS_ENDED) == [ADA]
     ask(world, session(world, credential))  # one of two
+
+
+def test_it_was_not_me_never_goes_by_in_silence() -> None:
+    spied = journeys.SpiedCredentials()
+    world, credential, who = setup(credentials=spied)
+    ask(world, who)
+    spied.before_replace = [lambda n=n: spied.touch(credential.id, generation=f"other {n}") for n in range(ATTEMPTS)]  # type: ignore[misc]
+    assert refusal(world.kit.settings.not_me, link(world), ADA, context=CONTEXT).reason is Reason.BUSY
+    assert world.kit.sign_in.holds(who)
+    world.kit.settings.not_me(link(world), ADA, context=CONTEXT)
+    assert not world.kit.sign_in.holds(who)
 
 
 def test_after_two_strangers_requests_that_session_may_ask_no_more_and_others_may() -> None:

@@ -160,6 +160,7 @@ class AsyncAccountSettings:
         Raises:
             InvalidIdentifier: *typed* is not an email address or phone number.
             Refused: APPROVAL_INVALID, CONFIRMATION_WRONG.
+            Busy: Others kept writing the credential; say it again.
         """
         await self._approvals.not_me(token, typed, context)
 
@@ -546,6 +547,7 @@ class AccountSettings:
         Raises:
             InvalidIdentifier: *typed* is not an email address or phone number.
             Refused: APPROVAL_INVALID, CONFIRMATION_WRONG.
+            Busy: Others kept writing the credential; say it again.
         """
         return finish(self._flow.not_me(token, typed, context=context))
 
