@@ -1484,6 +1484,14 @@ def test_a_name_that_is_none_is_an_error_of_the_host(name: str) -> None:
         world.kit.settings.authorize(who, window, name, context=CONTEXT)
 
 
+def test_what_is_told_is_what_is_allowed() -> None:
+    world, _, who = setup()  # AP-01: else "role" could be changed and "nickname" be told
+    window = opened(world, who)
+    with pytest.raises(ConfigurationError, match="what is shown"):
+        world.kit.settings.authorize(who, window, "role", context=CONTEXT, shown=HostChange("nickname", "Ada", "Countess"))
+    assert told(world, MessageKind.SETTINGS_CHANGED) == []
+
+
 # Keys and storage ---------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from credkit.approvals import Approval, Step
 from credkit.context import Context, Session, checked
 from credkit.credential import Credential, Standing
 from credkit.edits import Edit, HostChange, Prefer, RemoveIdentifier, SetPassword, told
-from credkit.errors import Busy, Finding, FindingKind, IdentifierTaken, PasswordRefused, Reason, Refused
+from credkit.errors import Busy, ConfigurationError, Finding, FindingKind, IdentifierTaken, PasswordRefused, Reason, Refused
 from credkit.flows.approvals import Approvals, ApprovalStatus, Review
 from credkit.flows.challenges import Challenges, token_of
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of, put_notices
@@ -312,10 +312,12 @@ class AsyncAccountSettings:
 
         Raises:
             Refused: The window is not open for this session, or the request named changes and this is none of them.
-            ConfigurationError: *name* is no name of a setting.
+            ConfigurationError: *name* is no name of a setting, or not that of *shown*.
         """
         shell, now, context = self._shell, self._shell.clock.now(), checked(context)
         asked = HostChange(name) if shown is None else shown
+        if asked.name != name:
+            raise ConfigurationError(["what is shown must have the name of what is authorized, or its owner would be told of something else"])
         credential, token = await self._approvals.held(who), token_of(window, Reason.APPROVAL_INVALID)
         change_id, due_at = self._change_id(token), shell.delivery_start(now)
 
@@ -641,6 +643,6 @@ class AccountSettings:
 
         Raises:
             Refused: The window is not open for this session, or the request named changes and this is none of them.
-            ConfigurationError: *name* is no name of a setting.
+            ConfigurationError: *name* is no name of a setting, or not that of *shown*.
         """
         return finish(self._flow.authorize(who, window, name, context=context, shown=shown))
