@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -201,6 +201,10 @@ class History:
         kept = self.entries[:place]
         settled = self.dispute is not None and self.dispute.entry_id not in {entry.id for entry in kept}
         return replace(self, entries=kept, dispute=None if settled else self.dispute)
+
+    def settled(self, fresh: Callable[[], bytes]) -> History:
+        """Return the history once the host has decided that things stay as they are: what undid them by link until now does so no more."""
+        return replace(self, dispute=None, entries=tuple(replace(entry, nonce=fresh()) for entry in self.entries))
 
     def to_payload(self, keys: KeyRing, *, site: str, record_key: str) -> bytes:
         """Return the sealed bytes of a record."""

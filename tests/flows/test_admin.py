@@ -147,6 +147,17 @@ def test_a_settled_dispute_can_not_be_objected_to(restore: bool) -> None:
     assert refusal(world.kit.undo.contest, objection, SECOND, context=CONTEXT).reason is Reason.UNDO_INVALID
 
 
+def test_what_the_host_has_left_as_it_is_can_not_be_disputed_again() -> None:
+    world, credential = contested()
+    undo = undo_link(world, ADA)
+    world.kit.admin.settle_dispute(credential.id, restore=False, actor="support")
+    assert refusal(world.kit.undo.dispute, undo, ADA, context=CONTEXT).reason is Reason.UNDO_INVALID
+    assert refusal(world.kit.undo.complete, undo, password=OLD, context=CONTEXT).reason is Reason.UNDO_INVALID
+    who = session(world, credential)
+    world.kit.settings.prefer(who, opened(world, who), PHONE, context=CONTEXT)
+    world.kit.undo.complete(undo_link(world), password=OLD, context=CONTEXT)  # what is changed afterwards can be undone as ever
+
+
 @pytest.mark.parametrize("restore", [True, False])
 def test_settling_where_there_is_no_dispute_changes_nothing(restore: bool) -> None:
     world, credential = contested()

@@ -75,7 +75,8 @@ class AsyncAdmin:
     async def settle_dispute(self, credential_id: str, *, restore: bool, actor: str) -> Credential:
         """Decide a contested undo, and return the credential: as it was before the disputed change if *restore*, else as it is now.
 
-        Either way the dispute ends, and with it the freeze. Where there is none, nothing changes.
+        Either way the dispute ends, and with it the freeze. Where it is left as it is, no link sent until now undoes anything any more, or the
+        same dispute could be opened again at once. Where there is no dispute, nothing changes.
 
         Raises:
             ConfigurationError: No such credential, or an empty actor.
@@ -90,7 +91,7 @@ class AsyncAdmin:
         async def settle(transaction: Transaction) -> Dispute | None:
             history = await load_history(shell, transaction, credential_id)
             if history.dispute is not None and not restore:
-                put_history(shell, transaction, replace(history, dispute=None), shell.clock.now())
+                put_history(shell, transaction, history.settled(lambda: shell.entropy.token(16)), shell.clock.now())
             return history.dispute
 
         dispute = await shell.transact(settle)
@@ -153,7 +154,8 @@ class Admin:
     def settle_dispute(self, credential_id: str, *, restore: bool, actor: str) -> Credential:
         """Decide a contested undo, and return the credential: as it was before the disputed change if *restore*, else as it is now.
 
-        Either way the dispute ends, and with it the freeze. Where there is none, nothing changes.
+        Either way the dispute ends, and with it the freeze. Where it is left as it is, no link sent until now undoes anything any more, or the
+        same dispute could be opened again at once. Where there is no dispute, nothing changes.
 
         Raises:
             ConfigurationError: No such credential, or an empty actor.
