@@ -1080,6 +1080,34 @@ def test_no_password_is_hashed_for_a_session_without_a_window() -> None:
     assert hasher.calls == []
 
 
+def test_no_password_is_hashed_where_another_change_was_approved() -> None:
+    hasher = journeys.CountingHasher()
+    world, _, who = setup(hasher=hasher)
+    window = opened(world, who, Prefer(ADA))
+    hasher.calls.clear()
+    assert refusal(world.kit.settings.set_password, who, window, NEW, context=CONTEXT).reason is Reason.EDIT_NOT_APPROVED
+    assert hasher.calls == []
+
+
+def test_a_step_belongs_to_the_session_that_is_signed_in_whatever_the_context_says() -> None:
+    world, credential, who = setup()  # F23
+    window, settings = opened(world, who), world.kit.settings
+    ticket = settings.add_identifier(who, window, SECOND, context=Context(session_key="another"))
+    settings.confirm_identifier(who, window, ticket, code_to(world, SECOND), context=CONTEXT)
+    assert verified(world, credential) == [ADA, SECOND]
+
+
+def test_the_page_lists_every_identifier_with_its_standing() -> None:
+    world, credential, who = setup(PHONE)
+    journeys.alter(world, credential, identifiers=(*credential.identifiers, journeys.registered(SECOND, Standing.UNVERIFIED)))
+    view = world.kit.settings.view(who)
+    assert [(v.identifier.canonical, v.standing, v.preferred) for v in view.identifiers] == [
+        (ADA, Standing.VERIFIED, True),
+        (PHONE, Standing.VERIFIED, False),
+        (SECOND, Standing.UNVERIFIED, False),
+    ]
+
+
 @pytest.mark.parametrize("how", ["remove", "change", "prefer", "password", "add"])
 def test_every_edit_ends_older_proofs(how: str) -> None:
     world, credential, who = setup(PHONE)  # REQ-D5c, F5

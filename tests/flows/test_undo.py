@@ -250,6 +250,23 @@ def test_a_grant_for_one_sign_in_undoes_nothing_of_another() -> None:
     assert verified(world, credential) == [THIEF, PHONE]
 
 
+def test_a_grant_for_an_identifier_that_was_somebody_elses_then_is_no_proof() -> None:
+    world, credential, who = setup(PHONE)  # REQ-D6a: verified is the pair of sign-in and address
+    bob = world.add(BOB, password=OTHER)
+    journeys.alter(world, bob, identifiers=(*bob.identifiers, journeys.verified("bob@second.example")))
+    world.clock.advance(MINUTE)
+    theirs = session(world, bob, "bob")
+    world.kit.settings.prefer(theirs, opened(world, theirs), "bob@second.example", context=CONTEXT)
+    ticket = world.kit.undo.begin(undo_link(world, BOB), context=CONTEXT)
+    grant = world.kit.undo.verify(ticket, code_to(world, BOB, MessageKind.UNDO_CODE), context=CONTEXT)
+    journeys.alter(world, bob, identifiers=(journeys.verified("bob@second.example"),))
+    journeys.alter(world, credential, identifiers=(*journeys.fresh(world, credential).identifiers, journeys.verified(BOB)))
+    world.kit.settings.prefer(who, opened(world, who), PHONE, context=CONTEXT)
+    undo = undo_link(world, ADA)
+    assert journeys.parsed(BOB).masked in world.kit.undo.review(undo).channels
+    assert refusal(world.kit.undo.complete, undo, grant=grant, context=CONTEXT).reason is Reason.UNDO_PROOF_REQUIRED
+
+
 def test_a_grant_for_a_later_change_does_not_reach_further_back_than_its_identifier() -> None:
     world, credential, who = setup(PHONE)  # the thief's address is untouched by the thief's second change
     window = opened(world, who)
