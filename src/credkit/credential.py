@@ -140,16 +140,18 @@ class Credential:
         """Return whether the change *change_id* has been made here."""
         return any(mark.change_id == change_id for mark in self.marks)
 
-    def with_mark(self, change_id: str, now: datetime) -> tuple[Mark, ...]:
+    def with_mark(self, change_id: str, now: datetime, *, always: bool = False) -> tuple[Mark, ...]:
         """Return the marks with one more, without those past `MARK_LIFETIME`.
+
+        *always* is for what the owner must be able to do however often a thief has changed things: then the oldest mark gives way (F25).
 
         Raises:
             Refused: There are `MARKS` of them (TOO_MANY_CHANGES): dropping one could leave its owner untold.
         """
         kept = tuple(mark for mark in self.marks if now - mark.at < MARK_LIFETIME)
-        if len(kept) >= MARKS:
+        if len(kept) >= MARKS and not always:
             raise Refused(Reason.TOO_MANY_CHANGES)
-        return (*kept, Mark(change_id=change_id, at=now))
+        return (*kept, Mark(change_id=change_id, at=now))[-MARKS:]
 
     def with_password(
         self, password_hash: str, *, change_id: str, generation: str, now: datetime, proved: Identifier | None = None, history: int = 0
@@ -199,8 +201,8 @@ class Credential:
             return self._changed((*others, entry), self.preferred or new, change_id, generation, now)
         if self.registered(replaces) is None:
             raise Refused(Reason.IDENTIFIER_UNKNOWN)
-        # Where *replaces* is the new one itself, never verified until now, it must not go away with what stood there unverified.
-        kept = tuple(entry if r.identifier == replaces else r for r in self.identifiers if r.identifier != new or r.identifier == replaces)
+        # Asked first, as an identifier may be changed into itself: it has proved itself then, and must not be lost.
+        kept = tuple(entry if r.identifier == replaces else r for r in self.identifiers if r.identifier == replaces or r.identifier != new)
         return self._changed(kept, new if self.preferred == replaces else self.preferred, change_id, generation, now)
 
     def without_identifier(self, gone: Identifier, *, change_id: str, generation: str, now: datetime) -> Credential:
@@ -231,12 +233,9 @@ class Credential:
         return self._changed(self.identifiers, entry.identifier, change_id, generation, now)
 
     def with_sessions_ended(self, *, change_id: str, generation: str, now: datetime) -> Credential:
-        """Return this credential with all sessions ended and older proofs dead.
-
-        Raises:
-            Refused: Too many changes lately.
-        """
-        return replace(self, session_epoch=self.session_epoch + 1, generation=generation, marks=self.with_mark(change_id, now))
+        """Return this credential with all sessions ended and older proofs dead; never refused, as an owner asks for it to stop a thief."""
+        marks = self.with_mark(change_id, now, always=True)
+        return replace(self, session_epoch=self.session_epoch + 1, generation=generation, marks=marks)
 
     def _changed(self, identifiers: tuple[Registered, ...], preferred: Identifier | None, change_id: str, generation: str, now: datetime) -> Credential:
         return replace(self, identifiers=identifiers, preferred=preferred, generation=generation, marks=self.with_mark(change_id, now))

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from credkit.credential import MARKS, Credential, Registered, Standing
 from credkit.edits import Shown, read_shown, shown_fields
-from credkit.errors import ConfigurationError
+from credkit.errors import ConfigurationError, Reason, Refused
 from credkit.framing import frame, microseconds
 from credkit.identifiers import Identifier
 from credkit.keys import KeyRing
@@ -122,6 +123,9 @@ class History:
     credential_id: str
     entries: tuple[Entry, ...] = ()
     hold: Hold | None = None
+    """What an undo holds back."""
+    freeze: Hold | None = None
+    """What "it was not me" holds still, beside and apart from that."""
     dispute: Dispute | None = None
     carried: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)
 
@@ -131,7 +135,11 @@ class History:
 
     def frozen(self, now: datetime) -> bool:
         """Return whether nothing may be changed or reset."""
-        return self.dispute is not None or (self.hold is not None and self.hold.frozen and now < self.hold.until)
+        return self.dispute is not None or any(hold.frozen and now < hold.until for hold in (self.hold, self.freeze) if hold is not None)
+
+    def rests_on(self, dispute_id: str) -> bool:
+        """Return whether that dispute is open and nobody has objected."""
+        return self.dispute is not None and self.dispute.id == dispute_id and not self.dispute.contested
 
     def trusted(self, credential: Credential, now: datetime, cooling_off: timedelta) -> tuple[Identifier, ...]:
         """Return the verified identifiers that codes and approvals may go to: not those added lately, nor those held back after an undo (ID-21).
@@ -161,12 +169,17 @@ class History:
         """Return the history with one more entry; entries that are good for nothing any more are dropped.
 
         One whose change is tried again keeps what its undo link is made of, with the newer picture: that link may have been delivered (F25).
+
+        Raises:
+            Refused: There are `MARKS` of them (TOO_MANY_CHANGES): dropping the oldest would take an owner's undo away (F25).
         """
         tried = next((e for e in self.entries if e.change_id == entry.change_id), None)
         if tried is not None:
             entry = replace(entry, id=tried.id, at=tried.at, key_id=tried.key_id, nonce=tried.nonce, delivered_at=tried.delivered_at)
         kept = tuple(e for e in self.entries if e.change_id != entry.change_id and entry.at < max(e.ends_at(policy), e.at + _LONGEST_COOLING_OFF))
-        return replace(self, entries=(*kept, entry)[-MARKS:])
+        if len(kept) >= MARKS:
+            raise Refused(Reason.TOO_MANY_CHANGES)
+        return replace(self, entries=(*kept, entry))
 
     def delivered(self, entry_id: str, now: datetime) -> History:
         """Return the history after a notice with that entry's link was accepted: the first one counts."""
@@ -185,13 +198,12 @@ class History:
     def hold_after_undo(self, entry: Entry, credential: Credential, now: datetime, policy: UndoPolicy) -> Hold:
         """Return what is held back once that change and all later ones are undone: codes go only to what none of them touched (F24).
 
-        Nor to what an earlier undo holds back still: else whoever got their address back by that one would undo an older change, which did
-        not touch it, and get the codes.
+        What an earlier undo holds back stays so: one step further back must not give a mailbox that was given up its codes again.
         """
-        untouched, held = self.common(entry, credential), self.hold
-        if held is not None and now < held.until and not held.frozen:
-            untouched = tuple(identifier for identifier in untouched if identifier in held.only)
-        return Hold(until=now + policy.after_undo, only=untouched)
+        untouched, until = self.common(entry, credential), now + policy.after_undo
+        if self.hold is None or now >= self.hold.until:
+            return Hold(until=until, only=untouched)
+        return replace(self.hold, until=max(until, self.hold.until), only=tuple(i for i in untouched if i in self.hold.only))
 
     def without(self, entry_id: str) -> History:
         """Return the history once that change and all later ones are undone: their links are void, and a dispute about one of them has ended."""
@@ -200,12 +212,17 @@ class History:
         settled = self.dispute is not None and self.dispute.entry_id not in {entry.id for entry in kept}
         return replace(self, entries=kept, dispute=None if settled else self.dispute)
 
+    def settled(self, fresh: Callable[[], bytes]) -> History:
+        """Return the history once the host has decided that things stay as they are: what undid them by link until now does so no more."""
+        return replace(self, dispute=None, entries=tuple(replace(entry, nonce=fresh()) for entry in self.entries))
+
     def to_payload(self, keys: KeyRing, *, site: str, record_key: str) -> bytes:
         """Return the sealed bytes of a record."""
         fields: dict[str, Json] = {
             "credential_id": self.credential_id,
             "entries": [_entry_fields(entry) for entry in self.entries],
             "hold": None if self.hold is None else _hold_fields(self.hold),
+            "freeze": None if self.freeze is None else _hold_fields(self.freeze),
             "dispute": None if self.dispute is None else _dispute_fields(self.dispute),
         }
         return sealed(fields, self.carried, keys, site=site, record_key=record_key)
@@ -219,11 +236,12 @@ class History:
             UnknownKey: They were sealed with a key that is not on the ring.
         """
         fields = unsealed(payload, keys, site=site, record_key=record_key)
-        hold, dispute = fields.maybe_part("hold"), fields.maybe_part("dispute")
+        hold, freeze, dispute = fields.maybe_part("hold"), fields.maybe_part("freeze"), fields.maybe_part("dispute")
         return cls(
             credential_id=fields.text("credential_id"),
             entries=tuple(_read_entry(Fields(entry)) for entry in fields.items("entries")),
             hold=None if hold is None else _read_hold(hold),
+            freeze=None if freeze is None else _read_hold(freeze),
             dispute=None if dispute is None else _read_dispute(dispute),
             carried=dict(fields.rest()),
         )
@@ -245,15 +263,19 @@ def hash_before(entry: Entry, credential: Credential) -> str | None:
     return next((h for h in held if hmac.compare_digest(password_digest(h) or b"", entry.password_digest or b"-")), None)
 
 
-def restored(entry: Entry, credential: Credential, *, change_id: str, generation: str, now: datetime) -> Credential:
+def restored(entry: Entry, credential: Credential, *, change_id: str, generation: str, now: datetime, undone: Sequence[Entry] = ()) -> Credential:
     """Return the credential as it was before the change, with all sessions ended and older proofs dead.
 
-    Where the password was changed since and the one of before is gone, nobody's password works any more: its owner resets it.
+    *undone* are the entries that go with it: that one and all later ones. Where the password was changed since and the one of before is gone,
+    nobody's password works any more: its owner resets it. So it is where something else than these changes replaced it, such as a reset: its
+    owner may have had good reason, and a password that was given up must not sign anybody in again (F24).
 
-    Raises:
-        Refused: Too many changes lately.
+    However many changes there were, one more is made, and room for others: where marks run short, those of the changes undone are dropped.
+    A thief must not be able to use them up (F25).
     """
-    before = hash_before(entry, credential)
+    before = hash_before(entry, credential) if _explains_the_password(undone, credential) else None
+    gone = {later.change_id for later in undone} if len(credential.marks) >= MARKS // 2 else set[str]()
+    marked = replace(credential, marks=tuple(mark for mark in credential.marks if mark.change_id not in gone))
     return replace(
         credential,
         identifiers=entry.identifiers,
@@ -262,8 +284,15 @@ def restored(entry: Entry, credential: Credential, *, change_id: str, generation
         earlier_hashes=tuple(h for h in credential.earlier_hashes if h != before),
         session_epoch=credential.session_epoch + 1,
         generation=generation,
-        marks=credential.with_mark(change_id, now),
+        marks=marked.with_mark(change_id, now, always=True),
     )
+
+
+def _explains_the_password(undone: Sequence[Entry], credential: Credential) -> bool:
+    """Return whether nothing but these changes has replaced the password since the first of them."""
+    then = [entry.password_digest for entry in undone]
+    after = [*then[1:], password_digest(credential.password_hash)]
+    return all(old == new or any(line.what == "password" for line in entry.shown) for entry, old, new in zip(undone, then, after, strict=False))
 
 
 def undo_secret(entry: Entry, credential_id: str, keys: KeyRing, *, site: str) -> Secret:

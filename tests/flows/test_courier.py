@@ -21,7 +21,7 @@ from credkit.payloads import to_payload
 from credkit.policy import Policy
 from credkit.ports import Committed, Record, Write
 from credkit.testing import AsyncInbox, Inbox, SeededEntropy, TestWorld, async_kit_for_tests
-from flows import journeys
+from flows import devices, journeys
 from flows.journeys import ADA, BOB, CONTEXT, MICROSECOND, NEW, NOBODY, OLD, PAUSE, PHONE, WRONG, refusal, signs_in
 
 LEASE = Policy().courier.lease
@@ -844,3 +844,164 @@ class _SlowInbox(AsyncInbox):
         for _ in range(20):
             await asyncio.sleep(0)
         await super().deliver(message)
+
+
+# Settings and undo --------------------------------------------------------------------------------------------------------
+
+
+def asking(inbox: Inbox | None = None, **parts: Any) -> tuple[TestWorld, Session, Any]:
+    """Return a world whose messages wait, and in which Ada has asked to change her settings."""
+    world = world_of(inbox, **parts)
+    credential = world.credentials.find(journeys.parsed(ADA))
+    assert credential is not None
+    who = devices.session(world, credential)
+    return world, who, devices.ask(world, who)
+
+
+def editing(world: TestWorld, who: Session, asked: Any) -> Any:
+    """Deliver the question, answer it, and return the window."""
+    run_due(world)
+    devices.approve(world, who, asked)
+    run_due(world)
+    return world.kit.settings.open(who, asked, context=CONTEXT)
+
+
+def test_a_question_is_delivered_once_to_where_it_was_asked() -> None:
+    world, _, asked = asking()
+    assert run_due(world) == Delivered(sent=1)
+    message = world.inbox.messages[-1]
+    assert (message.kind, message.to, message.label) == (MessageKind.SETTINGS_REQUEST, journeys.parsed(ADA), asked.label)
+    assert message.expires_at == asked.expires_at
+    world.clock.advance(days=1)
+    assert run_due(world) == NOTHING
+
+
+@pytest.mark.parametrize("how", ["cancelled", "replaced", "expired"])
+def test_a_question_that_is_over_before_it_is_sent_is_dropped(how: str) -> None:
+    world, who, asked = asking()
+    if how == "cancelled":
+        world.kit.settings.cancel(who, asked)
+    elif how == "replaced":
+        devices.ask(world, who)
+    else:
+        world.clock.advance(asked.expires_at - world.clock.now())
+    assert run_due(world) == Delivered(sent=1 if how == "replaced" else 0, dropped=1)
+
+
+def test_a_question_that_failed_is_asked_again_while_it_can_be_answered() -> None:
+    inbox = Inbox()
+    world, who, asked = asking(inbox)
+    inbox.failing = OSError("away")
+    assert run_due(world) == Delivered(failed=1)
+    inbox.failing = None
+    world.clock.advance(seconds=30)
+    assert run_due(world) == Delivered(sent=1)
+    devices.approve(world, who, asked)
+
+
+def test_a_question_that_can_not_be_delivered_for_good_is_given_up() -> None:
+    inbox = Inbox()
+    world, _, _ = asking(inbox)
+    inbox.failing = DeliveryFailed(permanent=True)
+    assert run_due(world) == Delivered(failed=1)
+    inbox.failing = None
+    world.clock.advance(minutes=5)
+    assert run_due(world) == NOTHING
+
+
+def test_a_question_sealed_with_an_unknown_key_is_kept() -> None:
+    world, _, _ = asking()
+    without = journeys.beside(world, keys=journeys.ring("new"), deliver="manual")
+    assert run_due(without) == Delivered(kept=1)
+    world.clock.advance(LOOK_AGAIN)
+    assert run_due(world) == Delivered(sent=1)
+
+
+def test_a_notice_of_a_change_carries_one_link_for_everybody_and_starts_its_time() -> None:
+    world, who, asked = asking()
+    window = editing(world, who, asked)
+    devices.add(journeys.beside(world), who, window, BOB)
+    links = {message.link.reveal() for message in world.inbox.messages if message.kind is MessageKind.SETTINGS_CHANGED and message.link is not None}
+    assert len(links) == 1
+    delivered = world.clock.now()
+    world.clock.advance(hours=1)
+    assert world.kit.undo.review(links.pop()).expires_at == delivered + timedelta(hours=72)
+
+
+def test_the_first_delivery_starts_the_time_of_a_link_whoever_got_it() -> None:
+    inbox = PickyInbox()
+    world, who, asked = asking(inbox)
+    window = editing(world, who, asked)
+    devices.add(journeys.beside(world, inbox=inbox), who, window, BOB)  # so that there are two to tell
+    inbox.before = lambda message: journeys.failing() if message.to == journeys.parsed(ADA) else None
+    world.kit.settings.prefer(who, window, BOB, context=CONTEXT)
+    assert run_due(world) == Delivered(sent=1, failed=1)
+    first = world.clock.now()
+    inbox.before = nothing
+    world.clock.advance(hours=2)
+    assert run_due(world) == Delivered(sent=1)
+    link = world.inbox.messages[-1].link
+    assert link is not None
+    assert world.kit.undo.review(link.reveal()).expires_at == first + timedelta(hours=72)
+
+
+def test_a_notice_that_comes_after_its_undo_goes_without_the_link() -> None:
+    world, who, asked = asking()
+    window = editing(world, who, asked)
+    world.kit.settings.prefer(who, window, ADA, context=CONTEXT)
+    review = world.kit.settings.deny(devices.link(world), context=CONTEXT)
+    assert review.undo is not None
+    world.kit.undo.complete(review.undo.reveal(), password=OLD, context=CONTEXT)
+    world.clock.advance(SETTLES)
+    run_due(world)
+    run_due(world)
+    changed = [message.link for message in world.inbox.messages if message.kind is MessageKind.SETTINGS_CHANGED]
+    assert changed == [None]
+    assert MessageKind.CHANGES_UNDONE in {message.kind for message in world.inbox.messages}
+
+
+def in_dispute() -> tuple[TestWorld, Session]:
+    world, who, asked = asking()
+    window = editing(world, who, asked)
+    world.kit.settings.prefer(who, window, ADA, context=CONTEXT)
+    run_due(world)
+    world.kit.undo.dispute(devices.undo_link(world), ADA, context=CONTEXT)
+    run_due(world)
+    return world, who
+
+
+def test_a_dispute_is_left_alone_until_it_is_due() -> None:
+    world, _ = in_dispute()
+    world.clock.advance(timedelta(days=1) - MICROSECOND)
+    assert run_due(world) == NOTHING
+    world.clock.advance(MICROSECOND)
+    run_due(world)
+    world.clock.advance(SETTLES)
+    run_due(world)
+    assert [m.kind for m in world.inbox.messages][-1] is MessageKind.CHANGES_UNDONE
+    assert journeys.waiting(world) == []
+
+
+def test_a_dispute_that_somebody_objected_to_is_dropped_when_it_is_due() -> None:
+    world, _ = in_dispute()
+    world.kit.undo.contest(devices.link(world, MessageKind.UNDO_DISPUTED), ADA, context=CONTEXT)
+    assert run_due(world) == Delivered(sent=1)
+    world.clock.advance(days=1)
+    assert run_due(world) == Delivered(dropped=1)
+    assert journeys.waiting(world) == []
+
+
+def test_a_dispute_whose_undo_fails_is_tried_again() -> None:
+    spied = journeys.SpiedCredentials()
+    world = journeys.build(credentials=spied)
+    credential = journeys.ada(world, PHONE)
+    who = devices.session(world, credential)
+    world.kit.settings.prefer(who, devices.opened(world, who), PHONE, context=CONTEXT)
+    world.kit.undo.dispute(devices.undo_link(world, ADA), ADA, context=CONTEXT)
+    world.clock.advance(days=1)
+    spied.before_replace = [journeys.failing]
+    with pytest.raises(StoreError):
+        run_due(world)
+    world.clock.advance(LEASE)
+    run_due(world)
+    assert journeys.fresh(world, credential).preferred == journeys.parsed(ADA)

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from credkit.context import Context
+from credkit.context import Context, Session
 from credkit.credential import MARK_LIFETIME, MARKS, Credential, Mark, Standing
-from credkit.errors import Busy, FindingKind, Next, PasswordRefused, Reason, Refused, StoreError
+from credkit.errors import Busy, ConfigurationError, FindingKind, Next, PasswordRefused, Reason, Refused, StoreError, UnknownKey
 from credkit.flows.changes import Changed, Ended
 from credkit.messages import MessageKind
 from credkit.policy import Policy
+from credkit.site import Paths
 from credkit.testing import TestWorld, async_kit_for_tests, kit_for_tests
+from credkit.testing.kits import site_for_tests
 from credkit.tickets import Ticket
 from flows import journeys
 from flows.journeys import (
@@ -764,3 +766,194 @@ def test_fifty_resets_completed_at_once_change_the_password_once() -> None:
     assert [result.reason for result in results if not isinstance(result, Changed) and isinstance(result, Refused)].count(Reason.GRANT_USED) == 49
     (changed,) = [result for result in results if isinstance(result, Changed)]
     assert isinstance(changed.credential, Credential)
+
+
+# By link ----------------------------------------------------------------------------------------------------------------
+
+BY_LINK = Policy(reset_by="link")
+
+
+def asked_by_link(*others: str, context: Context = CONTEXT, **parts: Any) -> tuple[TestWorld, Credential, Ticket, str]:
+    """Return a world in which Ada has asked for a link, her ticket, and the link that was sent."""
+    world = journeys.build(policy=BY_LINK, **parts)
+    credential = journeys.ada(world, *others)
+    ticket = world.kit.reset.begin(ADA, context=context)
+    return world, credential, ticket, link_in(world)
+
+
+def link_in(world: TestWorld) -> str:
+    found = [message.link for message in world.inbox.messages if message.kind is MessageKind.RESET_LINK][-1]
+    assert found is not None
+    return found.reveal()
+
+
+def redeem(world: TestWorld, link: Any, context: Context = CONTEXT) -> Any:
+    return world.kit.reset.redeem(link, context=context)
+
+
+@pytest.mark.parametrize("form", ["link", "token"])
+def test_a_link_or_its_token_is_exchanged_for_a_grant_that_sets_the_password(form: str) -> None:
+    world, _, _, link = asked_by_link()  # RS-15
+    grant = redeem(world, link if form == "link" else link.rpartition("#")[2])
+    complete(world, grant)
+    assert (signs_in(world, NEW), signs_in(world, OLD)) == (True, False)
+
+
+def test_a_link_is_built_from_configuration_and_the_message_holds_no_code() -> None:
+    world, _, ticket, link = asked_by_link(context=Context(device="Firefox on Linux"))  # RS-15, AP-20
+    message = world.inbox.messages[-1]
+    assert link.startswith("https://example.com/reset/link#")
+    assert (message.code, message.label) == (None, ticket.label)
+    assert link in message.text
+    assert "Firefox on Linux" in message.text
+
+
+def test_a_site_without_script_may_carry_the_reset_token_in_the_path() -> None:
+    world, _, _, link = asked_by_link(site=replace(site_for_tests(), token_in="path"))
+    assert link.startswith("https://example.com/reset/link/")
+    complete(world, redeem(world, link))
+
+
+def test_a_site_without_the_page_cannot_reset_by_link() -> None:
+    with pytest.raises(ConfigurationError, match=r"site\.paths\.reset"):
+        journeys.build(policy=BY_LINK, site=replace(site_for_tests(), paths=Paths(approve="/approve", undo="/undo")))
+
+
+def test_a_link_goes_to_the_verification_method_as_a_code_does() -> None:
+    world = journeys.build(policy=BY_LINK)
+    journeys.ada(world, PHONE, preferred=journeys.parsed(PHONE))
+    world.kit.reset.begin(ADA, context=CONTEXT)
+    assert destinations(world) == [PHONE]
+
+
+def test_what_a_stranger_sees_of_a_reset_by_link_is_the_same_for_nobody() -> None:
+    world, _, ticket, _ = asked_by_link()
+    nobody = world.kit.reset.begin(NOBODY, context=CONTEXT)
+    shown = ("expires_at", "resend_at", "tries_left")
+    assert [ticket.public()[name] for name in shown] == [nobody.public()[name] for name in shown]
+    assert len(world.inbox.messages) == 1
+
+
+def test_looking_never_redeems() -> None:
+    world, _, ticket, link = asked_by_link()  # a GET of either page
+    for _ in range(100):
+        world.kit.reset.look(ticket, context=CONTEXT)
+    assert redeem(world, link)
+
+
+def test_a_link_is_redeemed_once_and_repeated_within_half_a_minute_gives_the_same_grant() -> None:
+    world, _, _, link = asked_by_link()
+    first = redeem(world, link)
+    world.clock.advance(timedelta(seconds=30) - MICROSECOND)
+    assert redeem(world, link).text == first.text
+    world.clock.advance(MICROSECOND)
+    assert refusal(redeem, world, link).reason is Reason.CODE_USED
+    complete(world, first)
+
+
+def test_a_link_that_was_redeemed_in_one_session_gives_nothing_to_another() -> None:
+    world, _, _, link = asked_by_link()  # F23
+    mine, other = Context(session_key="mine"), Context(session_key="other")
+    grant = redeem(world, link, mine)
+    for context in (other, CONTEXT):
+        assert refusal(redeem, world, link, context).reason is Reason.CODE_USED
+        assert refusal(complete, world, grant, NEW, context).reason is Reason.GRANT_INVALID
+    complete(world, grant, NEW, mine)
+
+
+def test_a_link_may_be_opened_on_another_device_than_the_one_that_asked() -> None:
+    world, _, _, link = asked_by_link(context=Context(session_key="desktop"))
+    phone = Context(session_key="phone")
+    complete(world, redeem(world, link, phone), NEW, phone)
+    assert signs_in(world, NEW)
+
+
+def test_a_link_works_as_long_as_a_code() -> None:
+    world, _, ticket, link = asked_by_link()
+    world.clock.advance(ticket.expires_at - world.clock.now() - MICROSECOND)
+    late = journeys.beside(world, policy=BY_LINK)
+    assert redeem(late, link)
+    world, _, ticket, link = asked_by_link()
+    world.clock.advance(ticket.expires_at - world.clock.now())
+    assert refusal(redeem, world, link).reason is Reason.CODE_EXPIRED
+
+
+@pytest.mark.parametrize("given", [*WEIRD, "A" * 22 + "." + "B" * 43, "https://example.com/reset/link#" + "A" * 22 + "." + "B" * 43])
+def test_what_is_no_reset_link_is_refused_and_not_counted(given: Any) -> None:
+    world, _, ticket, link = asked_by_link()  # REQ-D4c
+    assert refusal(redeem, world, given).reason is Reason.TICKET_INVALID
+    assert world.kit.reset.look(ticket, context=CONTEXT).tries_left == ticket.tries_left
+    assert redeem(world, link)
+
+
+def test_the_ticket_of_a_reset_by_link_is_not_its_link() -> None:
+    world, _, ticket, link = asked_by_link()
+    assert refusal(redeem, world, ticket.text).reason is Reason.TICKET_INVALID
+    assert refusal(world.kit.reset.look, link.rpartition("#")[2], context=CONTEXT).reason is Reason.TICKET_INVALID
+    assert refusal(complete, world, link.rpartition("#")[2]).reason is Reason.GRANT_INVALID
+
+
+def test_a_link_with_the_secret_of_another_is_refused() -> None:
+    world, _, _, first = asked_by_link()
+    world.add(BOB, password=OTHER)
+    world.clock.advance(PAUSE)
+    world.kit.reset.begin(BOB, context=CONTEXT)
+    second = link_in(world)
+    mixed = first.rpartition(".")[0] + "." + second.rpartition(".")[2]
+    assert refusal(redeem, world, mixed).reason is Reason.TICKET_INVALID
+
+
+def test_a_link_is_worth_nothing_at_another_site_or_in_another_journey() -> None:
+    world, _, _, link = asked_by_link()
+    other = journeys.beside(world, site=site_for_tests("other"), policy=BY_LINK)
+    assert refusal(redeem, other, link).reason is Reason.TICKET_INVALID
+    assert refusal(world.kit.undo.review, link).reason is Reason.UNDO_INVALID
+    assert refusal(world.kit.settings.review, link).reason is Reason.APPROVAL_INVALID
+
+
+def test_a_link_that_a_resend_has_replaced_is_refused() -> None:
+    world, _, ticket, first = asked_by_link()
+    world.clock.advance((ticket.expires_at - ticket.begun_at) / 2)
+    manual = journeys.beside(world, policy=BY_LINK, deliver="manual")
+    manual.kit.reset.resend(ticket, context=CONTEXT)
+    assert refusal(redeem, world, first).reason is Reason.TICKET_INVALID  # also while the new one is nobody's yet
+    manual.kit.courier.run_due()
+    assert refusal(redeem, world, first).reason is Reason.TICKET_INVALID
+    complete(world, redeem(world, link_in(world)))
+
+
+def test_a_link_dies_with_any_change_of_the_sign_in() -> None:
+    world, credential, _, link = asked_by_link()  # REQ-D5c
+    grant = redeem(world, link)
+    world.kit.password.change(Session(credential_id=credential.id, session_epoch=0), OLD, OTHER, context=CONTEXT)
+    assert refusal(complete, world, grant).reason is Reason.GRANT_USED
+    assert signs_in(world, OTHER)
+
+
+def test_guesses_at_the_code_nobody_was_sent_are_bounded_all_the_same() -> None:
+    world, _, ticket, link = asked_by_link()
+    refused = [refusal(world.kit.reset.verify, ticket, WRONG, context=CONTEXT).reason for _ in range(ticket.tries_left)]
+    assert refused == [Reason.CODE_WRONG] * (ticket.tries_left - 1) + [Reason.CODE_EXHAUSTED]
+    assert refusal(redeem, world, link).reason is Reason.CODE_EXHAUSTED
+
+
+def test_a_link_made_with_an_older_key_works_while_that_is_on_the_ring() -> None:
+    world, _, _, link = asked_by_link(keys=journeys.ring("old"))
+    rotated = journeys.beside(world, keys=journeys.ring("new", "old"), policy=BY_LINK)
+    assert redeem(rotated, link)
+    with pytest.raises(UnknownKey):
+        redeem(journeys.beside(world, keys=journeys.ring("new"), policy=BY_LINK), link)
+
+
+def test_a_reset_by_link_from_async_code() -> None:
+    async def journey() -> None:
+        world = async_kit_for_tests(policy=BY_LINK)
+        await world.add(ADA, password=OLD)
+        world.clock.advance(PAUSE)
+        await world.kit.reset.begin(ADA, context=CONTEXT)
+        link = world.inbox.messages[-1].link
+        assert link is not None
+        await world.kit.reset.complete(await world.kit.reset.redeem(link.reveal(), context=CONTEXT), NEW, context=CONTEXT)
+        await world.kit.sign_in.with_password(ADA, NEW, context=CONTEXT)
+
+    asyncio.run(journey())

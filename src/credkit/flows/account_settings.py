@@ -16,7 +16,7 @@ from credkit.approvals import Approval, Step
 from credkit.context import Context, Session, checked
 from credkit.credential import Credential, Standing
 from credkit.edits import Edit, HostChange, Prefer, RemoveIdentifier, SetPassword, told
-from credkit.errors import Busy, Finding, FindingKind, IdentifierTaken, PasswordRefused, Reason, Refused
+from credkit.errors import Busy, ConfigurationError, Finding, FindingKind, IdentifierTaken, PasswordRefused, Reason, Refused
 from credkit.flows.approvals import Approvals, ApprovalStatus, Review
 from credkit.flows.challenges import Challenges, token_of
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of, put_notices
@@ -160,6 +160,7 @@ class AsyncAccountSettings:
         Raises:
             InvalidIdentifier: *typed* is not an email address or phone number.
             Refused: APPROVAL_INVALID, CONFIRMATION_WRONG.
+            Busy: Others kept writing the credential; say it again.
         """
         await self._approvals.not_me(token, typed, context)
 
@@ -311,24 +312,26 @@ class AsyncAccountSettings:
 
         Raises:
             Refused: The window is not open for this session, or the request named changes and this is none of them.
-            ConfigurationError: *name* is no name of a setting.
+            ConfigurationError: *name* is no name of a setting, or not that of *shown*.
         """
         shell, now, context = self._shell, self._shell.clock.now(), checked(context)
         asked = HostChange(name) if shown is None else shown
+        if asked.name != name:
+            raise ConfigurationError(["what is shown must have the name of what is authorized, or its owner would be told of something else"])
         credential, token = await self._approvals.held(who), token_of(window, Reason.APPROVAL_INVALID)
         change_id, due_at = self._change_id(token), shell.delivery_start(now)
 
-        async def allow(transaction: Transaction) -> HostChange:
+        async def allow(transaction: Transaction) -> str | None:
             approval, _ = await self._approvals.gate(transaction, who, token, credential, now)
             edit = _permitted_host_change(approval, name, asked, exact=shown is not None)
             lines = (told(edit, masked=True),)
             announced = intent_of(MessageKind.SETTINGS_CHANGED, change_id, credential, context=context, now=now, shown=lines)
             put_notices(shell, transaction, announced, due_at)
-            return edit
+            return None if approval.edits is None else edit.new
 
-        edit = await shell.transact(allow)
+        approved = await shell.transact(allow)
         await shell.dispatch(due_at)
-        return Authorized(credential_id=credential.id, accounts=credential.accounts, name=name, new=edit.new, at=now)
+        return Authorized(credential_id=credential.id, accounts=credential.accounts, name=name, new=approved, at=now)
 
     # How every edit is made ----------------------------------------------------------------------------------------
 
@@ -546,6 +549,7 @@ class AccountSettings:
         Raises:
             InvalidIdentifier: *typed* is not an email address or phone number.
             Refused: APPROVAL_INVALID, CONFIRMATION_WRONG.
+            Busy: Others kept writing the credential; say it again.
         """
         return finish(self._flow.not_me(token, typed, context=context))
 
@@ -639,6 +643,6 @@ class AccountSettings:
 
         Raises:
             Refused: The window is not open for this session, or the request named changes and this is none of them.
-            ConfigurationError: *name* is no name of a setting.
+            ConfigurationError: *name* is no name of a setting, or not that of *shown*.
         """
         return finish(self._flow.authorize(who, window, name, context=context, shown=shown))

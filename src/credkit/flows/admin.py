@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.errors import Busy, ConfigurationError
-from credkit.flows.changes import change_credential, intent_of
+from credkit.flows.changes import change_credential, fence, intent_of
 from credkit.flows.histories import load_history, put_history
 from credkit.flows.shell import Shell
 from credkit.flows.transaction import ATTEMPTS, Transaction
@@ -75,7 +75,8 @@ class AsyncAdmin:
     async def settle_dispute(self, credential_id: str, *, restore: bool, actor: str) -> Credential:
         """Decide a contested undo, and return the credential: as it was before the disputed change if *restore*, else as it is now.
 
-        Either way the dispute ends, and with it the freeze. Where there is none, nothing changes.
+        Either way the dispute ends, and with it the freeze. Where it is left as it is, no link sent until now undoes anything any more, or the
+        same dispute could be opened again at once. Where there is no dispute, nothing changes.
 
         Raises:
             ConfigurationError: No such credential, or an empty actor.
@@ -90,12 +91,16 @@ class AsyncAdmin:
         async def settle(transaction: Transaction) -> Dispute | None:
             history = await load_history(shell, transaction, credential_id)
             if history.dispute is not None and not restore:
-                put_history(shell, transaction, replace(history, dispute=None), shell.clock.now())
+                put_history(shell, transaction, history.settled(lambda: shell.entropy.token(16)), shell.clock.now())
             return history.dispute
 
         dispute = await shell.transact(settle)
-        if dispute is None or not restore:
+        if dispute is None:
             return credential
+        if not restore:
+            # Whoever carries out the undo at this moment, for want of an objection, does not get through any more (F2).
+            await fence(shell, credential_id)
+            return await shell.get(credential_id) or credential
         return await roll_back(shell, credential_id, dispute.entry_id, change_id=dispute.change_id, context=Context.none())
 
     async def _marked(self, credential: Credential) -> Credential | None:
@@ -149,7 +154,8 @@ class Admin:
     def settle_dispute(self, credential_id: str, *, restore: bool, actor: str) -> Credential:
         """Decide a contested undo, and return the credential: as it was before the disputed change if *restore*, else as it is now.
 
-        Either way the dispute ends, and with it the freeze. Where there is none, nothing changes.
+        Either way the dispute ends, and with it the freeze. Where it is left as it is, no link sent until now undoes anything any more, or the
+        same dispute could be opened again at once. Where there is no dispute, nothing changes.
 
         Raises:
             ConfigurationError: No such credential, or an empty actor.

@@ -17,7 +17,7 @@ from credkit.approvals import Approval, Event, State, decide, link_secret, match
 from credkit.context import Context, Session, checked
 from credkit.credential import Credential
 from credkit.edits import Edit, Shown, parsed, shown, told
-from credkit.errors import ConfigurationError, Reason, Refused, UnknownKey
+from credkit.errors import Busy, ConfigurationError, Reason, Refused, UnknownKey
 from credkit.flows.challenges import OUTBOX, same_session, token_of
 from credkit.flows.changes import change_credential, fence, intent_of, put_notices
 from credkit.flows.histories import load_history, put_history
@@ -402,7 +402,7 @@ class Approvals:
         meter.charge(transaction, now)
         if policy.approvals.freeze_after_not_me:
             history = await load_history(shell, transaction, approval.credential_id)
-            put_history(shell, transaction, replace(history, hold=Hold(until=now + policy.approvals.freeze_after_not_me, frozen=True)), now)
+            put_history(shell, transaction, replace(history, freeze=Hold(until=now + policy.approvals.freeze_after_not_me, frozen=True)), now)
 
     async def _end_sessions(self, approval: Approval, context: Context, now: datetime) -> None:
         """End the sessions, once for each request; what was edited in the window stays, and can be undone."""
@@ -419,6 +419,7 @@ class Approvals:
             )
             if stored is not None:
                 return
+        raise Busy  # never in silence: the owner would believe that the stranger is out
 
     async def _undo_of(self, approval: Approval) -> Secret | None:
         """Return the token that undoes all that the window has changed, or `None` where that is nothing."""

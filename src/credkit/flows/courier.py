@@ -285,7 +285,9 @@ class AsyncCourier:
         """Carry out an undo that nobody objected to. What cannot be carried out is left to the host, as if somebody had."""
         shell, dispute = self._shell, uncontested.dispute
         try:
-            await roll_back(shell, uncontested.item.credential_id, dispute.entry_id, change_id=dispute.change_id, context=Context.none())
+            await roll_back(
+                shell, uncontested.item.credential_id, dispute.entry_id, change_id=dispute.change_id, context=Context.none(), uncontested=dispute.id
+            )
         except Busy:
             raise
         except Refused:

@@ -17,7 +17,7 @@ from credkit.edits import Shown
 from credkit.errors import Busy, PasswordRefused, Reason, Refused
 from credkit.flows.approvals import typed_in_full
 from credkit.flows.challenges import OUTBOX, Challenges
-from credkit.flows.changes import Changed, Ended, change_credential, intent_of, put_notices
+from credkit.flows.changes import Changed, Ended, change_credential, fence, intent_of, put_notices
 from credkit.flows.histories import MEMORY, UNDO, load_history, put_history
 from credkit.flows.metering import Charge, load_meters, refund
 from credkit.flows.passwords import as_typed, compare_password
@@ -209,6 +209,8 @@ class AsyncUndo:
                 put_notices(shell, transaction, announced, now)
 
         await shell.transact(object_to)
+        # Whoever carries out the undo at this moment, for want of an objection, does not get through any more (F2).
+        await fence(shell, "" if credential is None else credential.id)
         await shell.dispatch(now)
 
     async def _open_dispute(self, found: _Found, context: Context) -> None:

@@ -21,32 +21,38 @@ from credkit.outbox import Intent
 __all__ = ["roll_back"]
 
 
-async def roll_back(shell: Shell, credential_id: str, entry_id: str, *, change_id: str, context: Context) -> Credential:
+async def roll_back(shell: Shell, credential_id: str, entry_id: str, *, change_id: str, context: Context, uncontested: str | None = None) -> Credential:
     """Undo the change of that entry and all later ones; return the credential as it is then.
+
+    *uncontested* is the dispute whose silence this rests on: it has to be open still, and nobody may have objected (F2).
 
     What is held back is written before the swap, so that no code goes to what the change touched from the moment it is undone. The entries
     go after it: a crash in between leaves a link that, proved again, gives back the same state once more.
 
     Raises:
-        Refused: The entry is gone, so it has been undone already; or another sign-in has one of the identifiers by now.
+        Refused: The entry is gone, so it has been undone already; or another sign-in has one of the identifiers by now; or somebody objected.
         Busy: Others kept writing the credential.
     """
     for _ in range(ATTEMPTS):
         credential = await shell.get(credential_id)
         if credential is None:
             raise Refused(Reason.UNDO_INVALID)
-        if credential.has_mark(change_id) or await _swap(shell, credential, entry_id, change_id, context):
+        if credential.has_mark(change_id) or await _swap(shell, credential, entry_id, change_id=change_id, context=context, uncontested=uncontested):
             return await _after(shell, credential_id, entry_id)
     raise Busy
 
 
-async def _swap(shell: Shell, credential: Credential, entry_id: str, change_id: str, context: Context) -> bool:
+async def _swap(shell: Shell, credential: Credential, entry_id: str, *, change_id: str, context: Context, uncontested: str | None) -> bool:
     """Return whether the credential is rolled back now; if not, somebody has changed it meanwhile."""
     now, generation = shell.clock.now(), shell.fresh_id()
-    entry = _require_entry(await _history(shell, credential.id), entry_id)
+    history = await _history(shell, credential.id)
+    entry = _require_entry(history, entry_id)
+    undone = history.entries[history.entries.index(entry) :]
 
     async def hold_back(transaction: Transaction, current: Credential) -> None:
         history = await load_history(shell, transaction, current.id)
+        if uncontested is not None and not history.rests_on(uncontested):
+            raise Refused(Reason.UNDO_INVALID)
         hold = history.hold_after_undo(_require_entry(history, entry_id), current, now, shell.policy.undo)
         put_history(shell, transaction, replace(history, hold=hold), now)
 
@@ -54,7 +60,7 @@ async def _swap(shell: Shell, credential: Credential, entry_id: str, change_id: 
         return intent_of(MessageKind.CHANGES_UNDONE, change_id, current, context=context, now=now, also=entry.verified, shown=entry.shown)
 
     def rolled_back(current: Credential) -> Credential:
-        return restored(entry, current, change_id=change_id, generation=generation, now=now)
+        return restored(entry, current, change_id=change_id, generation=generation, now=now, undone=undone)
 
     try:
         return await change_credential(shell, credential, intent=announced, change=rolled_back, within=hold_back) is not None
