@@ -197,6 +197,8 @@ class Approval:
     accounts: tuple[str, ...]
     locale: str | None
     steps: tuple[Step, ...] = ()
+    authorized: tuple[str, ...] = ()
+    """The host's own settings that were given leave to change; one that was asked for exactly gets it once (AP-04)."""
     not_me: bool = False
     """Whether the owner has said that it was not them who asked; it counts once."""
     carried: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)
@@ -246,6 +248,7 @@ class Approval:
             "accounts": self.accounts,
             "locale": self.locale,
             "steps": [_step_fields(step) for step in self.steps],
+            "authorized": self.authorized,
             "not_me": self.not_me,
         }
         return sealed(fields, self.carried, keys, site=site, record_key=record_key)
@@ -283,6 +286,7 @@ class Approval:
             accounts=fields.texts("accounts"),
             locale=fields.maybe_text("locale"),
             steps=tuple(_read_step(Fields(step)) for step in fields.items("steps")),
+            authorized=fields.texts("authorized"),
             not_me=fields.flag("not_me"),
             carried=dict(fields.rest()),
         )

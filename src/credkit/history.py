@@ -76,6 +76,8 @@ class Entry:
     nonce: bytes
     delivered_at: datetime | None = None
     """When a notice with the undo link was first accepted."""
+    lost: tuple[Identifier, ...] = ()
+    """What the change gave up because it may be in other hands: it gets no undo link, and those that it has got are void (F24)."""
 
     @property
     def verified(self) -> tuple[Identifier, ...]:
@@ -109,6 +111,8 @@ class Dispute:
     change_id: str
     """Of the undo itself."""
     opened_at: datetime
+    opened_by: Identifier
+    """Whose undo link opened it; an objection is for the others."""
     resolves_at: datetime
     key_id: str
     nonce: bytes
@@ -190,6 +194,26 @@ class History:
         later = self.entries[self.entries.index(entry) :]
         return tuple(i for i in credential.verified if all(i in e.verified for e in later))
 
+    def proofs(self, entry: Entry, credential: Credential, now: datetime) -> tuple[Identifier, ...]:
+        """Return the identifiers whose code proves an undo: those in common, without what an earlier undo holds back still (F24)."""
+        held = self.hold if self.hold is not None and now < self.hold.until else None
+        return tuple(i for i in self.common(entry, credential) if held is None or i in held.only)
+
+    def untouched(self, credential: Credential) -> tuple[Identifier, ...]:
+        """Return the identifiers that are verified, and were in every picture there is."""
+        return tuple(i for i in credential.verified if all(i in entry.verified for entry in self.entries))
+
+    @property
+    def lost(self) -> frozenset[Identifier]:
+        """What was given up because it may be in other hands."""
+        return frozenset(identifier for entry in self.entries for identifier in entry.lost)
+
+    def recipients(self, entry: Entry, credential: Credential) -> tuple[Identifier, ...]:
+        """Return everybody who may hold a link about that change: whoever was registered in any state from then on, and has not been given up."""
+        later = self.entries[self.entries.index(entry) :]
+        registered = [*credential.identifiers, *(r for e in later for r in e.identifiers)]
+        return tuple(dict.fromkeys(r.identifier for r in registered if r.identifier not in self.lost))
+
     def concerned(self, entry: Entry, credential: Credential) -> tuple[Identifier, ...]:
         """Return every identifier verified in any state from that change on: they are all told of a dispute."""
         later = self.entries[self.entries.index(entry) :]
@@ -258,61 +282,56 @@ def password_digest(password_hash: str | None) -> bytes | None:
 
 
 def hash_before(entry: Entry, credential: Credential) -> str | None:
-    """Return the password hash that was in force before the change, as far as the credential still has it."""
-    held = filter(None, (credential.password_hash, *credential.earlier_hashes))
-    return next((h for h in held if hmac.compare_digest(password_digest(h) or b"", entry.password_digest or b"-")), None)
+    """Return the password hash that was in force before the change, if it is still.
+
+    One that was given up since proves nothing: it may have been given up because somebody else knew it (F24).
+    """
+    now = credential.password_hash
+    return now if hmac.compare_digest(password_digest(now) or b"", entry.password_digest or b"-") else None
 
 
 def restored(entry: Entry, credential: Credential, *, change_id: str, generation: str, now: datetime, undone: Sequence[Entry] = ()) -> Credential:
     """Return the credential as it was before the change, with all sessions ended and older proofs dead.
 
-    *undone* are the entries that go with it: that one and all later ones. Where the password was changed since and the one of before is gone,
-    nobody's password works any more: its owner resets it. So it is where something else than these changes replaced it, such as a reset: its
-    owner may have had good reason, and a password that was given up must not sign anybody in again (F24).
+    Where the password was changed since, nobody's works any more: its owner resets it. The one of before does not come back, as it may have been
+    given up for good reason.
 
-    However many changes there were, one more is made, and room for others: where marks run short, those of the changes undone are dropped.
-    A thief must not be able to use them up (F25).
+    *undone* are the entries that go with it: that one and all later ones. However many changes there were, one more is made, and room for
+    others: where marks run short, those of the changes undone are dropped. A thief must not be able to use them up (F25).
     """
-    before = hash_before(entry, credential) if _explains_the_password(undone, credential) else None
     gone = {later.change_id for later in undone} if len(credential.marks) >= MARKS // 2 else set[str]()
     marked = replace(credential, marks=tuple(mark for mark in credential.marks if mark.change_id not in gone))
     return replace(
         credential,
         identifiers=entry.identifiers,
         preferred=entry.preferred,
-        password_hash=before,
-        earlier_hashes=tuple(h for h in credential.earlier_hashes if h != before),
+        password_hash=hash_before(entry, credential),
         session_epoch=credential.session_epoch + 1,
         generation=generation,
         marks=marked.with_mark(change_id, now, always=True),
     )
 
 
-def _explains_the_password(undone: Sequence[Entry], credential: Credential) -> bool:
-    """Return whether nothing but these changes has replaced the password since the first of them."""
-    then = [entry.password_digest for entry in undone]
-    after = [*then[1:], password_digest(credential.password_hash)]
-    return all(old == new or any(line.what == "password" for line in entry.shown) for entry, old, new in zip(undone, then, after, strict=False))
-
-
-def undo_secret(entry: Entry, credential_id: str, keys: KeyRing, *, site: str) -> Secret:
-    """Return the secret half of the undo link's token.
+def undo_secret(entry: Entry, credential_id: str, to: Identifier, keys: KeyRing, *, site: str) -> Secret:
+    """Return the secret half of the token in the undo link that goes *to* one recipient: each has a link of their own (F24).
 
     Raises:
         UnknownKey: The entry was made with a key that is not on the ring.
     """
     keys.require(entry.key_id)
-    return Secret(encode_bytes(keys.mac(entry.key_id, "undo-link", site, credential_id, entry.id, entry.change_id, microseconds(entry.at), entry.nonce)))
+    bound = (credential_id, entry.id, entry.change_id, microseconds(entry.at), entry.nonce, to.kind, to.canonical)
+    return Secret(encode_bytes(keys.mac(entry.key_id, "undo-link", site, *bound)))
 
 
-def contest_secret(dispute: Dispute, credential_id: str, keys: KeyRing, *, site: str) -> Secret:
-    """Return the secret half of the contest link's token.
+def contest_secret(dispute: Dispute, credential_id: str, to: Identifier, keys: KeyRing, *, site: str) -> Secret:
+    """Return the secret half of the token in the contest link that goes *to* one recipient.
 
     Raises:
         UnknownKey: The dispute was opened with a key that is not on the ring.
     """
     keys.require(dispute.key_id)
-    return Secret(encode_bytes(keys.mac(dispute.key_id, "contest-link", site, credential_id, dispute.id, dispute.entry_id, dispute.nonce)))
+    bound = (credential_id, dispute.id, dispute.entry_id, dispute.nonce, to.kind, to.canonical)
+    return Secret(encode_bytes(keys.mac(dispute.key_id, "contest-link", site, *bound)))
 
 
 def _entry_fields(entry: Entry) -> dict[str, Json]:
@@ -327,6 +346,7 @@ def _entry_fields(entry: Entry) -> dict[str, Json]:
         "key_id": entry.key_id,
         "nonce": as_json(entry.nonce),
         "delivered_at": as_json(entry.delivered_at),
+        "lost": [identifier_fields(identifier) for identifier in entry.lost],
     }
 
 
@@ -343,6 +363,7 @@ def _read_entry(fields: Fields) -> Entry:
         key_id=fields.text("key_id"),
         nonce=fields.data("nonce"),
         delivered_at=fields.maybe_moment("delivered_at"),
+        lost=tuple(read_identifier(Fields(item)) for item in fields.items("lost")),
     )
 
 
@@ -365,6 +386,7 @@ def _dispute_fields(dispute: Dispute) -> dict[str, Json]:
         "entry_id": dispute.entry_id,
         "change_id": dispute.change_id,
         "opened_at": as_json(dispute.opened_at),
+        "opened_by": identifier_fields(dispute.opened_by),
         "resolves_at": as_json(dispute.resolves_at),
         "key_id": dispute.key_id,
         "nonce": as_json(dispute.nonce),
@@ -378,6 +400,7 @@ def _read_dispute(fields: Fields) -> Dispute:
         entry_id=fields.text("entry_id"),
         change_id=fields.text("change_id"),
         opened_at=fields.moment("opened_at"),
+        opened_by=read_identifier(fields.part("opened_by")),
         resolves_at=fields.moment("resolves_at"),
         key_id=fields.text("key_id"),
         nonce=fields.data("nonce"),

@@ -119,8 +119,6 @@ class Intent(_Item):
     """Every verified identifier before or after the change."""
     shown: tuple[Shown, ...] = ()
     link_id: str | None = None
-    without_link: tuple[Identifier, ...] = ()
-    """Of the destinations, those that are told and get no power to undo: they may be in other hands (F24)."""
 
     def notices(self) -> tuple[NoticeDue, ...]:
         """Return the notices this intent becomes once its change is known to have been made."""
@@ -136,7 +134,7 @@ class Intent(_Item):
                 credential_id=self.credential_id,
                 accounts=self.accounts,
                 shown=self.shown,
-                link_id=None if destination in self.without_link else self.link_id,
+                link_id=self.link_id,
             )
             for place, destination in enumerate(self.destinations)
         )
@@ -149,8 +147,7 @@ class Intent(_Item):
             "accounts": self.accounts,
             "destinations": [identifier_fields(destination) for destination in self.destinations],
         }
-        without = {"without_link": [identifier_fields(destination) for destination in self.without_link]} if self.without_link else {}
-        return to_payload(_common(self, "intent") | fields | _details(self) | without, self.carried)
+        return to_payload(_common(self, "intent") | fields | _details(self), self.carried)
 
 
 OutboxItem: TypeAlias = CodeDue | ApprovalDue | DisputeDue | ReminderDue | NoticeDue | Intent
@@ -191,7 +188,6 @@ def read_outbox_item(payload: bytes) -> OutboxItem:
             destinations=_identifiers(fields.items("destinations")),
             shown=read_shown(fields.maybe_items("shown") or ()),
             link_id=fields.maybe_text("link_id"),
-            without_link=_identifiers(fields.maybe_items("without_link") or ()),
         )
     else:
         raise UnreadableRecord

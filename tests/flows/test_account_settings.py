@@ -983,7 +983,7 @@ def test_a_policy_may_freeze_after_it_was_not_me() -> None:
     who = session(world, credential)
     assert refusal(ask, world, who).reason is Reason.CHANGES_FROZEN
     assert refusal(world.kit.password.change, who, OLD, NEW, context=CONTEXT).reason is Reason.CHANGES_FROZEN
-    assert refusal(world.kit.reset.complete, grant, NEW, context=CONTEXT).reason is Reason.CHANGES_FROZEN
+    assert refusal(world.kit.reset.complete, grant, NEW, context=CONTEXT).reason is Reason.GRANT_USED
     before = len(world.inbox.messages)
     world.clock.advance(span - MICROSECOND)
     world.kit.reset.begin(ADA, context=CONTEXT)
@@ -1488,12 +1488,33 @@ def test_a_bound_change_of_the_hosts_own_comes_with_the_value_that_was_approved(
     world, _, who = setup()  # AP-01
     window = opened(world, who, HostChange("name", "Ada", "Countess"))
     settings = world.kit.settings
-    assert settings.authorize(who, window, "name", context=CONTEXT).new == "Countess"
-    same = HostChange("name", "Ada", "Countess")
-    assert settings.authorize(who, window, "name", context=CONTEXT, shown=same).new == "Countess"
     for other in (HostChange("name", "Ada", "Queen"), HostChange("name", "Bob", "Countess"), HostChange("name")):
         assert refusal(settings.authorize, who, window, "name", context=CONTEXT, shown=other).reason is Reason.EDIT_NOT_APPROVED
     assert refusal(settings.authorize, who, window, "address", context=CONTEXT).reason is Reason.EDIT_NOT_APPROVED
+    same = HostChange("name", "Ada", "Countess")
+    assert settings.authorize(who, window, "name", context=CONTEXT, shown=same).new == "Countess"
+
+
+def test_a_bound_change_of_the_hosts_own_gets_leave_once() -> None:
+    world, _, who = setup()  # AP-04
+    window = opened(world, who, HostChange("name", "Ada", "Countess"), HostChange("address"))
+    assert world.kit.settings.authorize(who, window, "name", context=CONTEXT).new == "Countess"
+    assert refusal(world.kit.settings.authorize, who, window, "name", context=CONTEXT).reason is Reason.EDIT_NOT_APPROVED
+    assert world.kit.settings.authorize(who, window, "address", context=CONTEXT).name == "address"
+
+
+def test_one_window_gives_leave_twenty_times() -> None:
+    world, _, who = setup()  # or a thief could bury the one message that matters
+    window = opened(world, who)
+    for _ in range(20):
+        world.kit.settings.authorize(who, window, "name", context=CONTEXT)
+    assert refusal(world.kit.settings.authorize, who, window, "name", context=CONTEXT).reason is Reason.TOO_MANY_REQUESTS
+
+
+def test_a_request_names_each_of_the_hosts_settings_once() -> None:
+    world, _, who = setup()
+    with pytest.raises(ConfigurationError, match="once"):
+        ask(world, who, HostChange("name", "Ada", "Countess"), HostChange("name", "Ada", "Queen"))
 
 
 def test_a_value_of_the_hosts_own_carries_no_link_and_no_code_into_a_message() -> None:

@@ -917,12 +917,12 @@ def test_a_question_sealed_with_an_unknown_key_is_kept() -> None:
     assert run_due(world) == Delivered(sent=1)
 
 
-def test_a_notice_of_a_change_carries_one_link_for_everybody_and_starts_its_time() -> None:
+def test_a_notice_of_a_change_carries_a_link_for_each_recipient_and_starts_its_time() -> None:
     world, who, asked = asking()
     window = editing(world, who, asked)
     devices.add(journeys.beside(world), who, window, BOB)
     links = {message.link.reveal() for message in world.inbox.messages if message.kind is MessageKind.SETTINGS_CHANGED and message.link is not None}
-    assert len(links) == 1
+    assert len(links) == 2
     delivered = world.clock.now()
     world.clock.advance(hours=1)
     assert world.kit.undo.review(links.pop()).expires_at == delivered + timedelta(hours=72)
@@ -983,9 +983,12 @@ def test_a_dispute_is_left_alone_until_it_is_due() -> None:
 
 
 def test_a_dispute_that_somebody_objected_to_is_dropped_when_it_is_due() -> None:
-    world, _ = in_dispute()
-    world.kit.undo.contest(devices.link(world, MessageKind.UNDO_DISPUTED), ADA, context=CONTEXT)
-    assert run_due(world) == Delivered(sent=1)
+    world, who, asked = asking()
+    devices.add(journeys.beside(world), who, editing(world, who, asked), BOB)
+    world.kit.undo.dispute(devices.undo_link(world, ADA), ADA, context=CONTEXT)
+    run_due(world)
+    world.kit.undo.contest(devices.link(world, MessageKind.UNDO_DISPUTED, BOB), BOB, context=CONTEXT)
+    assert run_due(world) == Delivered(sent=2)
     world.clock.advance(days=1)
     assert run_due(world) == Delivered(dropped=1)
     assert journeys.waiting(world) == []

@@ -355,7 +355,6 @@ CHANGES: list[Callable[[Credential], Credential]] = [
     lambda whole: added(whole, WORK, replaces=MAIL),
     lambda whole: removed(whole, PHONE),
     lambda whole: preferring(whole, PHONE),
-    ended,
 ]
 
 

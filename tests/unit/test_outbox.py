@@ -44,7 +44,6 @@ CHANGED = Intent(
     destinations=(EMAIL, PHONE, OLD),
     shown=(Shown(what="email", old="o***@example.com", new="a***@example.com"), Shown(what="password")),
     link_id="e",
-    without_link=(OLD,),
 )
 ITEMS: list[OutboxItem] = [
     CODE,
@@ -60,7 +59,6 @@ ITEMS: list[OutboxItem] = [
     *CHANGED.notices(),
     ApprovalDue(id="i", at=AT, approval_id="a"),
     DisputeDue(id="i", at=AT, credential_id="c", dispute_id="d"),
-    replace(CHANGED, without_link=()),
     replace(CHANGED, link_id=None),
     replace(CHANGED, link_id="", shown=(Shown(what="password"),)),
 ]
@@ -114,14 +112,9 @@ def test_a_notice_begins_its_own_count_of_attempts() -> None:
     assert {notice.attempts for notice in replace(INTENT, attempts=5).notices()} == {0}
 
 
-def test_whoever_may_be_a_stranger_by_now_is_told_of_a_change_and_gets_no_link() -> None:  # F24
-    assert [(notice.to, notice.link_id) for notice in CHANGED.notices()] == [(EMAIL, "e"), (PHONE, "e"), (OLD, None)]
+def test_every_notice_of_a_change_names_what_its_link_undoes() -> None:
+    assert [(notice.to, notice.link_id) for notice in CHANGED.notices()] == [(EMAIL, "e"), (PHONE, "e"), (OLD, "e")]
     assert {notice.shown for notice in CHANGED.notices()} == {CHANGED.shown}
-
-
-def test_a_stranger_is_known_however_the_address_is_spelled() -> None:
-    spelled = replace(CHANGED, without_link=(EmailAddress.restore("OLD@example.com", "old@example.com"),))
-    assert spelled.notices()[2].link_id is None
 
 
 def test_a_notice_of_something_that_cannot_be_undone_has_no_link() -> None:  # F25: above all not that of an undo
@@ -136,13 +129,13 @@ def test_no_record_of_the_outbox_holds_a_link() -> None:  # F25, ST-02: a refere
 
 
 def test_what_only_settings_have_is_left_out_elsewhere() -> None:  # F31: an older release reads its own notices as ever
-    new = {"shown", "link_id", "without_link"}
+    new = {"shown", "link_id"}
     items: list[OutboxItem] = [NOTICE, INTENT, CODE]
     for item in items:
         assert not new & json.loads(item.to_payload()).keys()
     assert new <= json.loads(CHANGED.to_payload()).keys()
-    assert new & json.loads(CHANGED.notices()[2].to_payload()).keys() == {"shown"}
-    assert new & json.loads(replace(CHANGED, shown=(), without_link=()).to_payload()).keys() == {"link_id"}
+    assert new <= json.loads(CHANGED.notices()[2].to_payload()).keys()
+    assert new & json.loads(replace(CHANGED, shown=()).to_payload()).keys() == {"link_id"}
 
 
 OLD_NOTICE = (
@@ -160,7 +153,7 @@ OLD_INTENT = (
 def test_what_was_written_before_there_were_settings_is_read_and_written_as_ever(item: OutboxItem, payload: bytes) -> None:  # TE-13, F31
     assert read_outbox_item(payload) == item
     assert item.to_payload() == payload
-    assert json.loads(payload).keys().isdisjoint({"shown", "link_id", "without_link"})
+    assert json.loads(payload).keys().isdisjoint({"shown", "link_id"})
 
 
 def test_what_ends_by_delivery_is_kept_longer_than_anybody_waits() -> None:  # F1
@@ -184,8 +177,6 @@ def test_what_is_optional_may_be_missing(kind: str) -> None:
     assert (item.device, item.place, item.locale, item.carried) == (None, None, None, {})
     if isinstance(item, NoticeDue | Intent):
         assert (item.shown, item.link_id) == ((), None)
-    if isinstance(item, Intent):
-        assert item.without_link == ()
 
 
 @pytest.mark.parametrize(("kind", "missing"), [(kind, name) for kind, fields in READABLE.items() for name in fields])
@@ -223,8 +214,6 @@ def test_an_item_that_lacks_a_field_is_unreadable(kind: str, missing: str) -> No
         ("notice", "link_id", 1),
         ("intent", "shown", {}),
         ("intent", "link_id", ["e"]),
-        ("intent", "without_link", ADDRESS),
-        ("intent", "without_link", ["a"]),
     ],
 )
 def test_an_item_with_a_value_that_nobody_knows_is_unreadable(kind: str, name: str, value: Json) -> None:

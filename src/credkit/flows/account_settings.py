@@ -38,6 +38,10 @@ _MOST_STEPS: Final = 20
 """Identifiers that one window may send codes to: more than anybody has, and few enough that a window is no way to send mail to strangers."""
 
 
+_MOST_LEAVES: Final = 20
+"""Times that one window gives leave to change something of the host's: each is told to everybody, and nobody reads more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifierView:
     """An identifier, as its owner's page lists it."""
@@ -197,7 +201,8 @@ class AsyncAccountSettings:
     ) -> Ticket:
         """Send a code to a new address or number; `confirm_identifier` puts it in the place of *old*, which stays in force until then.
 
-        With *lost_control* the old one may be in other hands: it is told, and gets no link to undo.
+        With *lost_control* the old one may be in other hands: it is told, and gets no link to undo; links that it has got are void. But only where
+        another identifier that was there before has a link: or whoever is in the window could take the owner's only one away.
 
         Raises:
             InvalidIdentifier: One of them is not an email address or phone number.
@@ -238,17 +243,17 @@ class AsyncAccountSettings:
 
         grant = await self._challenges.verify(ticket, code, _of(who, context), within=within)
         step, change_id = found[0], f"{token.id}.{token_of(grant, Reason.TICKET_INVALID).id}"
-        without_link = (step.replaces,) if step.lost_control and step.replaces is not None else ()
+        lost = (step.replaces,) if step.lost_control and step.replaces is not None else ()
 
         def change(current: Credential, generation: str, now: datetime) -> Credential:
             return current.with_identifier(step.identifier, replaces=step.replaces, change_id=change_id, generation=generation, now=now)
 
-        return await self._edit(who, token, step.edit, change, context, change_id=change_id, also=(step.identifier,), without_link=without_link)
+        return await self._edit(who, token, step.edit, change, context, change_id=change_id, also=(step.identifier,), lost=lost)
 
     async def remove_identifier(
         self, who: Session, window: WindowInput, identifier: IdentifierInput, *, context: Context, lost_control: bool = False
     ) -> Changed:
-        """Take an identifier away; tell everybody. With *lost_control* the removed one gets no link to undo.
+        """Take an identifier away; tell everybody. With *lost_control* the removed one has no link to undo.
 
         Raises:
             InvalidIdentifier: It is not an email address or phone number.
@@ -260,7 +265,7 @@ class AsyncAccountSettings:
         def change(current: Credential, generation: str, now: datetime) -> Credential:
             return current.without_identifier(gone, change_id=change_id, generation=generation, now=now)
 
-        return await self._edit(who, token, RemoveIdentifier(gone), change, context, change_id=change_id, without_link=(gone,) if lost_control else ())
+        return await self._edit(who, token, RemoveIdentifier(gone), change, context, change_id=change_id, lost=(gone,) if lost_control else ())
 
     async def prefer(self, who: Session, window: WindowInput, identifier: IdentifierInput, *, context: Context) -> Changed:
         """Make a verified identifier the verification method: where codes and approvals go.
@@ -308,6 +313,8 @@ class AsyncAccountSettings:
     async def authorize(self, who: Session, window: WindowInput, name: str, *, context: Context, shown: HostChange | None = None) -> Authorized:
         """Return leave to change what the host calls *name*, and tell everybody. Change it after this has returned, and only then.
 
+        A change that was asked for exactly gets leave once.
+
         *shown* says from what to what, for the message; where the request named the values, they are the ones that were approved.
 
         Raises:
@@ -324,6 +331,9 @@ class AsyncAccountSettings:
         async def allow(transaction: Transaction) -> str | None:
             approval, _ = await self._approvals.gate(transaction, who, token, credential, now)
             edit = _permitted_host_change(approval, name, asked, exact=shown is not None)
+            if len(approval.authorized) >= _MOST_LEAVES:
+                raise Refused(Reason.TOO_MANY_REQUESTS)
+            self._approvals.put(transaction, replace(approval, authorized=(*approval.authorized, name)))
             lines = (told(edit, masked=True),)
             announced = intent_of(MessageKind.SETTINGS_CHANGED, change_id, credential, context=context, now=now, shown=lines)
             put_notices(shell, transaction, announced, due_at)
@@ -345,7 +355,7 @@ class AsyncAccountSettings:
         *,
         change_id: str,
         also: tuple[Identifier, ...] = (),
-        without_link: tuple[Identifier, ...] = (),
+        lost: tuple[Identifier, ...] = (),
         ended: Ended = Ended.NONE,
     ) -> Changed:
         shell, now, context = self._shell, self._shell.clock.now(), checked(context)
@@ -367,6 +377,7 @@ class AsyncAccountSettings:
                 shown=lines,
                 key_id=shell.codes.current,
                 nonce=nonce,
+                lost=lost if set(history.untouched(current)) - set(lost) else (),
             )
             await put_entry(shell, transaction, history, entry, now)
 
@@ -387,7 +398,6 @@ class AsyncAccountSettings:
                         also=also,
                         shown=lines,
                         link_id=entry_id,
-                        without_link=without_link,
                     ),
                     change=lambda current: change(current, generation, now),
                     within=within,
@@ -459,7 +469,7 @@ def _permitted_host_change(approval: Approval, name: str, asked: HostChange, *, 
     if approval.edits is None:
         return asked
     approved = approval.host_change(name)
-    if approved is None or (exact and asked != approved):
+    if approved is None or name in approval.authorized or (exact and asked != approved):
         raise Refused(Reason.EDIT_NOT_APPROVED)
     return approved
 
@@ -583,7 +593,8 @@ class AccountSettings:
     ) -> Ticket:
         """Send a code to a new address or number; `confirm_identifier` puts it in the place of *old*, which stays in force until then.
 
-        With *lost_control* the old one may be in other hands: it is told, and gets no link to undo.
+        With *lost_control* the old one may be in other hands: it is told, and gets no link to undo; links that it has got are void. But only where
+        another identifier that was there before has a link: or whoever is in the window could take the owner's only one away.
 
         Raises:
             InvalidIdentifier: One of them is not an email address or phone number.
@@ -609,7 +620,7 @@ class AccountSettings:
         return finish(self._flow.confirm_identifier(who, window, ticket, code, context=context))
 
     def remove_identifier(self, who: Session, window: WindowInput, identifier: IdentifierInput, *, context: Context, lost_control: bool = False) -> Changed:
-        """Take an identifier away; tell everybody. With *lost_control* the removed one gets no link to undo.
+        """Take an identifier away; tell everybody. With *lost_control* the removed one has no link to undo.
 
         Raises:
             InvalidIdentifier: It is not an email address or phone number.
@@ -638,6 +649,8 @@ class AccountSettings:
 
     def authorize(self, who: Session, window: WindowInput, name: str, *, context: Context, shown: HostChange | None = None) -> Authorized:
         """Return leave to change what the host calls *name*, and tell everybody. Change it after this has returned, and only then.
+
+        A change that was asked for exactly gets leave once.
 
         *shown* says from what to what, for the message; where the request named the values, they are the ones that were approved.
 

@@ -16,7 +16,7 @@ from typing import Final
 from credkit.approvals import Approval, Event, State, decide, link_secret, match_code_of, moved, refusal_of, window_secret
 from credkit.context import Context, Session, checked
 from credkit.credential import Credential
-from credkit.edits import Edit, Shown, parsed, shown, told
+from credkit.edits import Edit, HostChange, Shown, parsed, shown, told
 from credkit.errors import Busy, ConfigurationError, Reason, Refused, UnknownKey
 from credkit.flows.challenges import OUTBOX, same_session, token_of
 from credkit.flows.changes import change_credential, fence, intent_of, put_notices
@@ -260,7 +260,7 @@ class Approvals:
 
         async def answer(transaction: Transaction) -> Approval:
             before = await self._linked(transaction, token)
-            typed_in_full(confirmed, (before.destination, *before.told))
+            typed_in_full(confirmed, before.destination)
             after = before if before.state_at(now) in {State.DONE, State.EXPIRED, State.CANCELLED} else moved(before, Event.DENY, now)
             if not before.not_me:
                 await self._count_stranger(transaction, after, now)
@@ -303,6 +303,9 @@ class Approvals:
             return None
         if not 1 <= len(edits) <= _MOST_EDITS:
             raise ConfigurationError([f"a request names 1 to {_MOST_EDITS} changes, or None for settings in general"])
+        names = [edit.name for edit in edits if isinstance(edit, HostChange)]
+        if len(set(names)) < len(names):
+            raise ConfigurationError(["a request names each of the host's own settings once"])
         return tuple(parsed(edit, lambda text: self.shell.parse(text, context)) for edit in edits)
 
     def _destination(self, credential: Credential, history: History, chosen: Identifier | None, now: datetime) -> Identifier:
@@ -431,9 +434,10 @@ class Approvals:
         history, credential = await shell.transact(read), await shell.get(approval.credential_id)
         made = (e for e in history.entries if e.change_id.startswith(f"{approval.id}.") and credential is not None and credential.has_mark(e.change_id))
         first = next(made, None)
-        if first is None:
+        if first is None or approval.destination in history.lost:
             return None
-        return Secret(Token(first.id, undo_secret(first, approval.credential_id, shell.codes, site=shell.site.id)).text)
+        secret = undo_secret(first, approval.credential_id, approval.destination, shell.codes, site=shell.site.id)
+        return Secret(Token(first.id, secret).text)
 
     async def _asked(self, transaction: Transaction, token: Token, who: Session) -> Approval:
         approval = await self._load(transaction, token)
@@ -501,13 +505,13 @@ class Approvals:
         )
 
 
-def typed_in_full(typed: Identifier, concerned: Sequence[Identifier]) -> None:
-    """Go on only if one of the identifiers concerned was typed in full: a person can, and a scanner that follows links and presses buttons does not (F27).
+def typed_in_full(typed: Identifier, sent_to: Identifier) -> None:
+    """Go on only if the identifier that a message was sent to was typed in full: a person can, a scanner that follows links and presses buttons does not (F27).
 
     Raises:
         Refused: CONFIRMATION_WRONG.
     """
-    if typed not in concerned:
+    if typed != sent_to:
         raise Refused(Reason.CONFIRMATION_WRONG)
 
 

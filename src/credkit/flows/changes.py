@@ -61,7 +61,6 @@ def intent_of(
     also: Sequence[Identifier] = (),
     shown: tuple[Shown, ...] = (),
     link_id: str | None = None,
-    without_link: tuple[Identifier, ...] = (),
 ) -> Intent:
     """Return the intent that announces a change to every verified identifier, before or by it, and to *also* (NO-08, RS-13)."""
     told: list[Identifier] = [*credential.told, *([] if proved is None else [proved]), *also]
@@ -77,7 +76,6 @@ def intent_of(
         destinations=tuple(dict.fromkeys(told)),
         shown=shown,
         link_id=link_id,
-        without_link=without_link,
     )
 
 

@@ -382,10 +382,10 @@ class AsyncCourier:
             return None, None
         shell, history = self._shell, await load_history(self._shell, transaction, item.credential_id)
         entry, dispute = history.entry(item.link_id), history.dispute
-        if entry is not None:
-            secret, ends_at = undo_secret(entry, item.credential_id, shell.codes, site=shell.site.id), None
+        if entry is not None and item.to not in history.lost:
+            secret, ends_at = undo_secret(entry, item.credential_id, item.to, shell.codes, site=shell.site.id), None
         elif dispute is not None and dispute.id == item.link_id:
-            secret, ends_at = contest_secret(dispute, item.credential_id, shell.codes, site=shell.site.id), dispute.resolves_at
+            secret, ends_at = contest_secret(dispute, item.credential_id, item.to, shell.codes, site=shell.site.id), dispute.resolves_at
         else:
             return None, None
         return Secret(shell.site.link(shell.site.paths.undo, Token(item.link_id, secret).text)), ends_at

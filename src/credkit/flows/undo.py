@@ -7,6 +7,7 @@ day, everybody concerned is told and may object, and only silence restores.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -25,13 +26,14 @@ from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.transaction import ATTEMPTS, Transaction
 from credkit.flows.undoing import roll_back
 from credkit.history import Dispute, Entry, History, contest_secret, hash_before, undo_secret
+from credkit.identifiers import Identifier
 from credkit.lifting import finish
 from credkit.messages import MessageKind
 from credkit.otp import Binding
 from credkit.outbox import FOREVER, DisputeDue
 from credkit.passwords import normalize_password
 from credkit.payloads import from_payload, to_payload
-from credkit.secret import PasswordInput
+from credkit.secret import PasswordInput, Secret
 from credkit.tickets import Grant, GrantInput, Purpose, Ticket, TicketInput, Token
 
 __all__ = ["AsyncUndo", "Undo", "UndoReview"]
@@ -64,6 +66,8 @@ class _Found:
     history: History
     entry: Entry
     credential: Credential
+    holder: Identifier
+    """Whose link it is: each recipient of a notice has their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,8 @@ class AsyncUndo:
         shell, link = self._shell, _token_in(token)
         history = await self._history(link)
         dispute = history.dispute
-        if dispute is not None and dispute.id == link.id and link.proves(contest_secret(dispute, history.credential_id, shell.codes, site=shell.site.id)):
+        if dispute is not None and dispute.id == link.id:
+            await self._contester(history, link)
             return _review_of_dispute(history, dispute)
         found = await self._find(link)
         later = found.history.entries[found.history.entries.index(found.entry) :]
@@ -103,7 +108,7 @@ class AsyncUndo:
             changes=tuple(line for entry in later for line in entry.shown),
             at=found.entry.at,
             expires_at=found.entry.ends_at(shell.policy.undo),
-            channels=tuple(identifier.masked for identifier in found.history.common(found.entry, found.credential)),
+            channels=tuple(identifier.masked for identifier in found.history.proofs(found.entry, found.credential, shell.clock.now())),
             by_password=hash_before(found.entry, found.credential) is not None,
             disputed=dispute is not None,
         )
@@ -115,7 +120,7 @@ class AsyncUndo:
             Refused: UNDO_INVALID, UNDO_PROOF_REQUIRED where there is no such identifier, or too many requests.
         """
         found = await self._find(_token_in(token))
-        channels = found.history.common(found.entry, found.credential)
+        channels = found.history.proofs(found.entry, found.credential, self._shell.clock.now())
         if not 0 <= channel < len(channels):
             raise Refused(Reason.UNDO_PROOF_REQUIRED)
         binding = Binding(destination=channels[channel], credential_id=found.credential.id)
@@ -161,7 +166,7 @@ class AsyncUndo:
     async def dispute(self, token: str, typed: IdentifierInput, *, context: Context) -> UndoReview:
         """Ask for the undo without a proof: sessions end, nothing can be changed or reset, and everybody concerned may object for a day.
 
-        *typed* is one of the addresses or numbers concerned, in full. A second time changes nothing.
+        *typed* is the address or number that the notice was sent to, in full. A second time changes nothing.
 
         Raises:
             InvalidIdentifier: *typed* is not an email address or phone number.
@@ -171,7 +176,7 @@ class AsyncUndo:
         shell, context, link = self._shell, checked(context), _token_in(token)
         confirmed = shell.parse(typed, context)
         found = await self._find(link)
-        typed_in_full(confirmed, found.history.concerned(found.entry, found.credential))
+        typed_in_full(confirmed, found.holder)
         if found.history.dispute is None:
             await self._open_dispute(found, context)
         return await self.review(token)
@@ -179,7 +184,7 @@ class AsyncUndo:
     async def contest(self, token: str, typed: IdentifierInput, *, context: Context) -> None:
         """Object to a disputed undo: from then on the host decides, by `kit.admin.settle_dispute`.
 
-        *typed* is one of the addresses or numbers concerned, in full. A second time changes nothing.
+        *typed* is the address or number that the notice was sent to, in full; whoever opened the dispute cannot object. A second time changes nothing.
 
         Raises:
             InvalidIdentifier: *typed* is not an email address or phone number.
@@ -187,20 +192,15 @@ class AsyncUndo:
         """
         shell, now, context, link = self._shell, self._shell.clock.now(), checked(context), _token_in(token)
         confirmed = shell.parse(typed, context)
-        credential = await shell.get((await self._history(link)).credential_id)
+        credential, holder = await self._contester(await self._history(link), link)
+        typed_in_full(confirmed, holder)
 
         async def object_to(transaction: Transaction) -> None:
-            history = await load_history(shell, transaction, "" if credential is None else credential.id)
+            history = await load_history(shell, transaction, credential.id)
             dispute, entry = history.dispute, None if history.dispute is None else history.entry(history.dispute.entry_id)
-            if (
-                credential is None
-                or dispute is None
-                or entry is None
-                or not link.proves(contest_secret(dispute, credential.id, shell.codes, site=shell.site.id))
-            ):
+            if dispute is None or dispute.id != link.id or entry is None or holder == dispute.opened_by:
                 raise Refused(Reason.UNDO_INVALID)
             concerned = history.concerned(entry, credential)
-            typed_in_full(confirmed, concerned)
             if not dispute.contested:
                 put_history(shell, transaction, replace(history, dispute=replace(dispute, contested=True)), now)
                 announced = intent_of(
@@ -210,7 +210,7 @@ class AsyncUndo:
 
         await shell.transact(object_to)
         # Whoever carries out the undo at this moment, for want of an objection, does not get through any more (F2).
-        await fence(shell, "" if credential is None else credential.id)
+        await fence(shell, credential.id)
         await shell.dispatch(now)
 
     async def _open_dispute(self, found: _Found, context: Context) -> None:
@@ -221,6 +221,7 @@ class AsyncUndo:
             entry_id=found.entry.id,
             change_id=shell.fresh_id(),
             opened_at=now,
+            opened_by=found.holder,
             resolves_at=now + shell.policy.undo.dispute,
             key_id=shell.codes.current,
             nonce=shell.entropy.token(16),
@@ -271,7 +272,7 @@ class AsyncUndo:
         shell, now = self._shell, self._shell.clock.now()
         token = self._challenges.token_of_grant(grant)
         proved = await shell.transact(lambda transaction: self._challenges.spend(transaction, token, context, now))
-        if proved.credential_id != found.credential.id or proved.identifier not in found.history.common(found.entry, found.credential):
+        if proved.credential_id != found.credential.id or proved.identifier not in found.history.proofs(found.entry, found.credential, now):
             raise Refused(Reason.UNDO_PROOF_REQUIRED)
 
     async def _prove_by_password(self, found: _Found, password: PasswordInput) -> None:
@@ -311,12 +312,27 @@ class AsyncUndo:
         shell, now = self._shell, self._shell.clock.now()
         history = await self._history(link)
         entry, credential = history.entry(link.id), await shell.get(history.credential_id)
-        if entry is None or credential is None or not link.proves(undo_secret(entry, history.credential_id, shell.codes, site=shell.site.id)):
+        if entry is None or credential is None:
             raise Refused(Reason.UNDO_INVALID)
+        secrets = {to: undo_secret(entry, credential.id, to, shell.codes, site=shell.site.id) for to in history.recipients(entry, credential)}
+        holder = _holder_of(link, secrets)
         waits = history.dispute is not None and history.dispute.entry_id == entry.id
         if now >= entry.ends_at(shell.policy.undo) and not waits:
             raise Refused(Reason.UNDO_INVALID)
-        return _Found(history, entry, credential)
+        return _Found(history, entry, credential, holder)
+
+    async def _contester(self, history: History, link: Token) -> tuple[Credential, Identifier]:
+        """Return the credential in dispute as it is now, and whose contest link it is.
+
+        Raises:
+            Refused: UNDO_INVALID.
+        """
+        shell, dispute = self._shell, history.dispute
+        entry, credential = None if dispute is None else history.entry(dispute.entry_id), await shell.get(history.credential_id)
+        if dispute is None or entry is None or credential is None:
+            raise Refused(Reason.UNDO_INVALID)
+        secrets = {to: contest_secret(dispute, credential.id, to, shell.codes, site=shell.site.id) for to in history.concerned(entry, credential)}
+        return credential, _holder_of(link, secrets)
 
     async def _history(self, link: Token) -> History:
         shell = self._shell
@@ -328,6 +344,18 @@ class AsyncUndo:
             return await load_history(shell, transaction, from_payload(record.payload).text("credential_id"))
 
         return await shell.transact(read)
+
+
+def _holder_of(link: Token, secrets: Mapping[Identifier, Secret]) -> Identifier:
+    """Return whose link it is.
+
+    Raises:
+        Refused: UNDO_INVALID: nobody's.
+    """
+    holders = [to for to, secret in secrets.items() if link.proves(secret)]
+    if not holders:
+        raise Refused(Reason.UNDO_INVALID)
+    return holders[0]
 
 
 def _review_of_dispute(history: History, dispute: Dispute) -> UndoReview:
@@ -415,7 +443,7 @@ class Undo:
     def dispute(self, token: str, typed: IdentifierInput, *, context: Context) -> UndoReview:
         """Ask for the undo without a proof: sessions end, nothing can be changed or reset, and everybody concerned may object for a day.
 
-        *typed* is one of the addresses or numbers concerned, in full. A second time changes nothing.
+        *typed* is the address or number that the notice was sent to, in full. A second time changes nothing.
 
         Raises:
             InvalidIdentifier: *typed* is not an email address or phone number.
@@ -427,7 +455,7 @@ class Undo:
     def contest(self, token: str, typed: IdentifierInput, *, context: Context) -> None:
         """Object to a disputed undo: from then on the host decides, by `kit.admin.settle_dispute`.
 
-        *typed* is one of the addresses or numbers concerned, in full. A second time changes nothing.
+        *typed* is the address or number that the notice was sent to, in full; whoever opened the dispute cannot object. A second time changes nothing.
 
         Raises:
             InvalidIdentifier: *typed* is not an email address or phone number.
