@@ -1012,3 +1012,75 @@ def test_the_same_from_async_code() -> None:
         assert [i.canonical for i in changed.credential.verified] == [ADA]
 
     asyncio.run(journey())
+
+
+# An identifier that is in other hands --------------------------------------------------------------------------------------
+
+
+def test_a_mailbox_that_was_given_up_undoes_nothing_not_even_by_an_older_link() -> None:
+    world, credential, who = setup(PHONE)  # F24: undoing the older change would undo the giving up as well
+    window = opened(world, who)
+    world.kit.settings.prefer(who, window, PHONE, context=CONTEXT)
+    older = undo_link(world, ADA)
+    change(world, who, window, ADA, SECOND, lost_control=True)
+    for attempt in (lambda: world.kit.undo.review(older), lambda: world.kit.undo.dispute(older, ADA, context=CONTEXT)):
+        assert refusal(attempt).reason is Reason.UNDO_INVALID
+    assert refusal(world.kit.undo.complete, older, password=OLD, context=CONTEXT).reason is Reason.UNDO_INVALID
+    assert [m.link for m in world.inbox.to(ADA) if m.kind is MessageKind.SETTINGS_CHANGED][-1] is None
+    assert world.kit.undo.review(undo_link(world, PHONE)).channels != ()
+    assert verified(world, credential) == [SECOND, PHONE]
+
+
+def test_a_denial_gives_a_mailbox_that_was_given_up_no_token_to_undo_with() -> None:
+    world, _, who = setup(PHONE)
+    window = opened(world, who)
+    question = link(world)
+    change(world, who, window, ADA, SECOND, lost_control=True)
+    assert world.kit.settings.deny(question, context=CONTEXT).undo is None
+
+
+@pytest.mark.parametrize("helper", [None, THIEF])
+def test_a_thief_cannot_say_of_the_owners_only_mailbox_that_it_is_in_other_hands(helper: str | None) -> None:
+    world, credential, who = setup()  # F25: an identifier that the thief brought along does not count
+    window = opened(world, who)
+    if helper is not None:
+        add(world, who, window, helper)
+    change(world, who, window, ADA, SECOND, lost_control=True)
+    world.kit.undo.complete(undo_link(world, ADA), password=OLD, context=CONTEXT)
+    assert ADA in verified(world, credential)
+
+
+def test_an_undo_gives_back_its_links_to_what_was_said_to_be_in_other_hands() -> None:
+    world, credential, who = setup(PHONE)
+    change(world, who, opened(world, who), ADA, SECOND, lost_control=True)
+    world.kit.undo.complete(undo_link(world, PHONE), password=OLD, context=CONTEXT)
+    world.clock.advance(days=2)
+    who = session(world, credential)
+    world.kit.settings.prefer(who, opened(world, who), PHONE, context=CONTEXT)
+    assert world.kit.undo.review(undo_link(world, ADA)).by_password
+
+
+def test_each_recipient_has_a_link_of_their_own() -> None:
+    world, _ = moved(PHONE)
+    links = {undo_link(world, to) for to in (ADA, PHONE, THIEF)}
+    assert len(links) == 3
+    assert refusal(world.kit.undo.dispute, undo_link(world, PHONE), ADA, context=CONTEXT).reason is Reason.CONFIRMATION_WRONG
+
+
+def test_whoever_opened_a_dispute_cannot_object_to_it() -> None:
+    world, _ = moved(PHONE)
+    world.kit.undo.dispute(undo_link(world, ADA), ADA, context=CONTEXT)
+    own = link(world, MessageKind.UNDO_DISPUTED, ADA)
+    assert world.kit.undo.review(own).contest
+    assert refusal(world.kit.undo.contest, own, ADA, context=CONTEXT).reason is Reason.UNDO_INVALID
+
+
+def test_what_an_undo_holds_back_proves_no_older_undo() -> None:
+    world, credential, who = setup(PHONE)  # F24
+    window = opened(world, who)
+    world.kit.settings.prefer(who, window, PHONE, context=CONTEXT)
+    older = undo_link(world, PHONE)
+    change(world, who, window, ADA, SECOND)
+    by_code(world, undo_link(world, PHONE), PHONE)
+    assert verified(world, credential) == [ADA, PHONE]
+    assert world.kit.undo.review(older).channels == ("***71",)
