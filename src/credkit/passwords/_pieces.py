@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
-from credkit.passwords._runs import dates_at, run_at, touch, walk_at
+from credkit.passwords._runs import SHORTEST_WALK, dates_at, run_at, touch, walk_at
 from credkit.passwords._words import SEPARATORS, SHORTEST_WORD, folded, joined, little_words_at, numbers_at, spelled, typed_in_latin, words_at
 
 __all__ = ["BOTH", "COPY", "NOTHING", "ONE", "PERSONAL", "TWO", "WALKED", "Piece", "Pieces", "Reading", "readings_of", "shown_words"]
@@ -166,8 +166,8 @@ class Pieces:
             yield longest, _SHORTEST_RUN, RUN
         if (longest := _copied(self._letters, place)) >= _SHORTEST_COPY:
             yield longest, _SHORTEST_COPY, COPY
-        if (longest := walk_at(self.text, place)) >= _SHORTEST_RUN:
-            yield longest, _SHORTEST_RUN, WALK
+        if (longest := walk_at(self.text, place)) >= SHORTEST_WALK:
+            yield longest, SHORTEST_WALK, WALK
 
     def _is_whole(self, start: int, end: int) -> bool:
         """Return whether a piece is all of a word that is set apart; anything is where none are, and nothing where it is not known where they are."""
