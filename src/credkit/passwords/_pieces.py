@@ -133,11 +133,12 @@ def shown_words(password: str, separators: re.Pattern[str] | None) -> Shown | No
 class Pieces:
     """The cheap pieces of one reading of a password."""
 
-    __slots__ = ("_letters", "_own", "_shown", "text")
+    __slots__ = ("_copied_from", "_letters", "_own", "_shown", "text")
 
     def __init__(self, text: str, own: Collection[str], shown: Shown | None = None) -> None:
         self.text = text
         self._letters = spelled(text)
+        self._copied_from = text if text.isalpha() else self._letters  # where nothing stands for a letter, an l is no i
         self._own = [word for word in own if word in self._letters]
         self._shown = shown
 
@@ -164,7 +165,7 @@ class Pieces:
         """Yield the longest run, copy and walk, and the shortest there are."""
         if (longest := run_at(self.text, place)) >= _SHORTEST_RUN:
             yield longest, _SHORTEST_RUN, RUN
-        if (longest := _copied(self._letters, place)) >= _SHORTEST_COPY:
+        if (longest := _copied(self._copied_from, place)) >= _SHORTEST_COPY:
             yield longest, _SHORTEST_COPY, COPY
         if (longest := walk_at(self.text, place)) >= SHORTEST_WALK:
             yield longest, SHORTEST_WALK, WALK

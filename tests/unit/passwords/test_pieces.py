@@ -120,6 +120,7 @@ def test_numbers_that_people_know_and_words_that_join() -> None:
         ("https://www.dragon.com", Makings.COMMON),
         ("dragon@gmail.com", Makings.COMMON),
         ("dragon.comet.fish", None),
+        ("staples pies fools", None),  # pies is no copy of ples
     ],
 )
 def test_pieces_add_up_to_what_is_tried_first_or_to_more(text: str, held: Makings | None) -> None:
