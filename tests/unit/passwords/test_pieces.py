@@ -15,6 +15,7 @@ from credkit.passwords._words import SEPARATORS, folded, little_words_at, number
         ("Dragon-Monkey", "dragonmonkey"),
         ("d*r*a*g*o*n", "dragon"),
         ("d*r*a*g*o*n!?", "dragon!?"),
+        ("dragon!monkey?", "dragonmonkey"),
         ("d1r2a3g4o5n6", "dragon"),
         ("1d2r3a4g5o6n", "dragon"),
         ("ddrraaggoonn", "dragon"),
@@ -120,6 +121,11 @@ def test_numbers_that_people_know_and_words_that_join() -> None:
         ("https://www.dragon.com", Makings.COMMON),
         ("dragon@gmail.com", Makings.COMMON),
         ("dragon.comet.fish", None),
+        ("sunsh inemon keys", None),  # words that are set apart are not put together again from their parts,
+        ("sun shine monkeys", Makings.COMMON),  # only whole
+        ("dragonqmonkey", None),  # no stray letter in the midst of letters
+        ("abcdragon7531", Makings.COMMON),  # a run may run into a word
+        ("dragon7#2%9~4?66?4~9%2#7", Makings.COMMON),  # copied backwards
         ("staples pies fools", None),  # pies is no copy of ples
     ],
 )

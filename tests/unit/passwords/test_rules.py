@@ -160,7 +160,9 @@ def test_what_is_made_of_a_stranger_is_not_made_of_the_person(text: str) -> None
     assert kinds(text, identifiers=[PHONE]) == []
 
 
-@pytest.mark.parametrize("text", ["WunderbauFinance", "wunderbau.example", "Wunderbau2026!!!", "Wund3rbau-password", "mywunderbaulogin"])
+@pytest.mark.parametrize(
+    "text", ["WunderbauFinance", "wunderbau.example", "Wunderbau2026!!!", "Wund3rbau-password", "mywunderbaulogin", "Wunderbau FinancemyTiger@"]
+)
 def test_a_password_made_of_the_site_is_refused(text: str) -> None:
     assert kinds(text, words=SITE) == [FindingKind.SITE_WORD]
 

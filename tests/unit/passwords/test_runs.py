@@ -16,7 +16,7 @@ from credkit.passwords._words import folded
         *("qwerty", "poiuy", "asdfghjkl", "qaz", "wsx", "cde", "1qaz", "zaq1", "vfr4", "!@#$%^", "qwertz", "yxcv", "azerty", "wxcvbn", "aoeuidhtns", "qwfpgj"),
         *("\u0438\u0446\u0443\u043a\u0435\u043d", "\u03b1\u03c3\u03b4\u03c6", "\u05e9\u05d3\u05d2\u05db"),
         *("789456123", "147258369", "321654", "159357"),
-        *("9101112", "010203", "100200300", "100099098", "05101520", "112113114"),
+        *("9101112", "8910111213", "1998199920002001", "010203", "100200300", "100099098", "05101520", "112113114"),
         *("1a2b3c", "a1b2c3d4", "112233", "q1w2e3r4", "qawsedrf", "1z2x3c4v"),
         *("12ab34cd", "ab12cd34ef", "123qwe456rty", "qweasdrtyfgh"),
     ],
