@@ -82,7 +82,7 @@ def test_a_word_is_known_however_it_is_written(typed: str, length: int) -> None:
     assert length in words_at(text, spelled(text), 1)
 
 
-@pytest.mark.parametrize("typed", ["dr4", "7357", "dr46", "qrag0", "diagon", "drogan", "nodragn"])
+@pytest.mark.parametrize("typed", ["dr4", "7357", "b45k37b411", "dr46", "qrag0", "diagon", "drogan", "nodragn"])
 def test_what_is_no_word_is_not_made_one_by_reading_it_kindly(typed: str) -> None:
     from credkit.passwords._words import spelled
 
@@ -126,6 +126,8 @@ def test_numbers_that_people_know_and_words_that_join() -> None:
         ("dragonqmonkey", None),  # no stray letter in the midst of letters
         ("abcdragon7531", Makings.COMMON),  # a run may run into a word
         ("dragon7#2%9~4?66?4~9%2#7", Makings.COMMON),  # copied backwards
+        ("dragon..monkey7395", Makings.COMMON),
+        ("dragon.,-;:/monkey7395", None),
         ("staples pies fools", None),  # pies is no copy of ples
     ],
 )

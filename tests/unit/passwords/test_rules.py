@@ -154,7 +154,7 @@ def test_a_password_made_of_the_identifier_is_refused(text: str, who: Identifier
 ZBYLUT = EmailAddress.parse("zbylut.brzezowski@example.com")
 
 
-@pytest.mark.parametrize("text", ["ZbylutBrzezowski2026!!", "zbylut8rzez0wski!2026!", "zbrzezowski19851207", "BrzezowskiZbylutPassword"])
+@pytest.mark.parametrize("text", ["ZbylutBrzezowski2026!!", "zbylut8rzez0wski!2026!", "zbrzezowski19851207", "BrzezowskiZbylutPassword", "ikswozezrb-2026!"])
 def test_what_is_made_of_a_stranger_is_not_made_of_the_person(text: str) -> None:
     assert kinds(text, identifiers=[ZBYLUT]) == [FindingKind.IDENTIFIER]
     assert kinds(text, identifiers=[PHONE]) == []
