@@ -1,7 +1,8 @@
 """Whatever is typed or stored: ``python tests/benchmarks/fuzz.py --inputs 10000000``. Nothing but the documented refusals may come out of a parser, and soon.
 
 Texts grow from those of tests/vectors and from made-up records: pieces are cut out, doubled, exchanged, mixed with others and with signs that parsers
-trip over. Each goes to one parser. It ends with status 1 at the first surprise, and prints the seed and the text that made it.
+trip over. Each goes to one parser. It ends with status 1 at the first surprise, and prints the seed and the text that made it; an interrupt
+ends it with what was done so far.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -165,6 +168,44 @@ def grown(random: Random, pool: list[str]) -> str:
     return text[:4000]
 
 
+@dataclass
+class Tallies:
+    """What has been tried, and what came of it."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    slowest: float = 0.0
+    accepted: bool = False
+
+    def tried(self, name: str, text: str) -> str | None:
+        """Give *text* to a parser, and return what was wrong with its answer."""
+        call, documented, _ = PARSERS[name]
+        before = time.thread_time()
+        self.accepted = False
+        try:
+            call(text)
+            self.accepted = True
+        except documented:
+            self.refused[name] += 1
+        except Exception as surprise:  # noqa: BLE001  # that is the point
+            return f"raised {surprise!r}"
+        taken = time.thread_time() - before
+        self.slowest = max(self.slowest, taken if self.done[name] else 0.0)  # the first text of each reads its tables
+        self.done[name] += 1
+        return f"took {taken:.2f} s" if taken > SLOW and self.done[name] > 1 else None
+
+
+def texts(seed: str, inputs: int, tally: Tallies) -> Iterator[tuple[int, str, str]]:
+    """Yield texts, each with its number and the parser it goes to; what is not refused leads further."""
+    random, pool = Random(f"fuzz {seed}"), first_texts()  # noqa: S311  # the same ones at every run
+    turns = [name for name, (_, _, weight) in PARSERS.items() for _ in range(weight)]
+    for number in range(inputs):
+        text, name = grown(random, pool), random.choice(turns)
+        yield number, text, name
+        if tally.accepted and number % 16 == 0 and len(pool) < _LARGEST_POOL:
+            pool.append(text)
+
+
 def main() -> None:
     """Fuzz, and say how many there were."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -172,29 +213,16 @@ def main() -> None:
     parser.add_argument("--seed", default="1", help="another one, for other texts")
     given = parser.parse_args()
 
-    random, pool = Random(f"fuzz {given.seed}"), first_texts()  # noqa: S311  # the same ones at every run
-    turns = [name for name, (_, _, weight) in PARSERS.items() for _ in range(weight)]
-    done, refused, slowest, began = Counter[str](), Counter[str](), 0.0, time.monotonic()
-    for number in range(given.inputs):
-        text, name = grown(random, pool), random.choice(turns)
-        call, documented, _ = PARSERS[name]
-        before = time.thread_time()
-        try:
-            call(text)
-            if number % 16 == 0 and len(pool) < _LARGEST_POOL:
-                pool.append(text)  # what is not refused leads further
-        except documented:
-            refused[name] += 1
-        except Exception as surprise:  # noqa: BLE001  # that is the point
-            sys.exit(f"input {number} of seed {given.seed}: {name} raised {surprise!r} at {text!a}")
-        taken = time.thread_time() - before
-        slowest = max(slowest, taken if number else 0.0)
-        if taken > SLOW and done[name]:
-            sys.exit(f"input {number} of seed {given.seed}: {name} took {taken:.2f} s at {text!a}")
-        done[name] += 1
-    for name, count in done.items():
-        print(f"{name:32}{count:12,} of which refused {refused[name]:12,}")
-    print(f"{'inputs':32}{done.total():12,} in {time.monotonic() - began:,.0f} s, the slowest {1000 * slowest:.0f} ms")
+    tally = Tallies()
+    began = time.monotonic()
+    with suppress(KeyboardInterrupt):  # what was done until then is told all the same
+        for number, text, name in texts(given.seed, given.inputs, tally):
+            trouble = tally.tried(name, text)
+            if trouble:
+                sys.exit(f"input {number} of seed {given.seed}: {name} {trouble} at {text!a}")
+    for name, count in tally.done.items():
+        print(f"{name:32}{count:12,} of which refused {tally.refused[name]:12,}")
+    print(f"{'inputs':32}{tally.done.total():12,} in {time.monotonic() - began:,.0f} s, the slowest {1000 * tally.slowest:.0f} ms")
 
 
 if __name__ == "__main__":

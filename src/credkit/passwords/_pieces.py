@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
-from credkit.passwords._runs import dates_at, run_at, touch, walk_at
+from credkit.passwords._runs import SHORTEST_WALK, dates_at, run_at, touch, walk_at
 from credkit.passwords._words import SEPARATORS, SHORTEST_WORD, folded, joined, little_words_at, numbers_at, spelled, typed_in_latin, words_at
 
 __all__ = ["BOTH", "COPY", "NOTHING", "ONE", "PERSONAL", "TWO", "WALKED", "Piece", "Pieces", "Reading", "readings_of", "shown_words"]
@@ -133,11 +133,12 @@ def shown_words(password: str, separators: re.Pattern[str] | None) -> Shown | No
 class Pieces:
     """The cheap pieces of one reading of a password."""
 
-    __slots__ = ("_letters", "_own", "_shown", "text")
+    __slots__ = ("_copied_from", "_letters", "_own", "_shown", "text")
 
     def __init__(self, text: str, own: Collection[str], shown: Shown | None = None) -> None:
         self.text = text
         self._letters = spelled(text)
+        self._copied_from = text if text.isalpha() else self._letters  # where nothing stands for a letter, an l is no i
         self._own = [word for word in own if word in self._letters]
         self._shown = shown
 
@@ -164,10 +165,10 @@ class Pieces:
         """Yield the longest run, copy and walk, and the shortest there are."""
         if (longest := run_at(self.text, place)) >= _SHORTEST_RUN:
             yield longest, _SHORTEST_RUN, RUN
-        if (longest := _copied(self._letters, place)) >= _SHORTEST_COPY:
+        if (longest := _copied(self._copied_from, place)) >= _SHORTEST_COPY:
             yield longest, _SHORTEST_COPY, COPY
-        if (longest := walk_at(self.text, place)) >= _SHORTEST_RUN:
-            yield longest, _SHORTEST_RUN, WALK
+        if (longest := walk_at(self.text, place)) >= SHORTEST_WALK:
+            yield longest, SHORTEST_WALK, WALK
 
     def _is_whole(self, start: int, end: int) -> bool:
         """Return whether a piece is all of a word that is set apart; anything is where none are, and nothing where it is not known where they are."""

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import product
 from typing import Final
 
-__all__ = ["dates_at", "run_at", "touch", "walk_at"]
+__all__ = ["SHORTEST_WALK", "dates_at", "run_at", "touch", "walk_at"]
 
 _SHORTEST_RUN: Final = 3
 """Of digits one more: three of them that follow each other come about by chance."""
@@ -19,7 +19,7 @@ _SHORTEST_RUN: Final = 3
 _SHORTEST_OF_LETTERS: Final = 8
 """Two runs of letters in turn: shorter ones are in words."""
 
-_SHORTEST_WALK: Final = 4
+SHORTEST_WALK: Final = 4
 """Three keys that touch are in every other word."""
 
 _SHORTEST_PAD_WALK: Final = 10
@@ -30,8 +30,10 @@ _COUNTED_BY: Final = frozenset((1, 2, 3, 5, 10, 11, 20, 25, 50, 100, 101, 111, 1
 
 _Rows = tuple[str, ...]
 
+_QWERTY: Final[_Rows] = ("1234567890-=", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./")
+
 _TURNED_ON: Final[tuple[_Rows, ...]] = (
-    ("1234567890-=", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./"),
+    _QWERTY,
     ("1234567890s", "qwertzuiopu+", "asdfghjkloa#", "yxcvbnm,.-"),  # letters as they are folded: without their accents
     ("&e\"'(-e_ca)=", "azertyuiop$", "qsdfghjklmu*", "wxcvbn,;:!"),
     ("1234567890-=", "ицукенгшщзхъ", "фывапролджэ", "ячсмитьбю."),
@@ -48,6 +50,7 @@ _STRAIGHT_ON: Final[tuple[_Rows, ...]] = (
 """Dvorak and Colemak put the letters of words beside each other, so that whatever is typed would walk there."""
 
 _ALONG: Final = ((0, 1), (0, -1))
+_COLUMNS: Final = ((1, 0), (-1, 0))
 _AROUND: Final = (*_ALONG, (-1, 0), (-1, 1), (1, -1), (1, 0))
 """Down and right; each row stands half a key to the right of the one above."""
 
@@ -68,22 +71,22 @@ def run_at(text: str, place: int) -> int:
     """Return how long the run is that begins at *place*, straight on or two in turn; 1 where none does."""
     length = _linked(text, _straight(), place)
     digits = text[place].isdecimal()
-    if length < _SHORTEST_RUN or (length == _SHORTEST_RUN and (_is_by_two(text, place) or (digits and text[place : place + length].isdecimal()))):
+    if length < _SHORTEST_RUN or (length == _SHORTEST_RUN and not _is_short_run(text, place)):
         length = 1
     if digits:
         length = max(length, _on_the_pad(text, place), *(_counting(text, place, width) for width in (1, 2, 3, 4)))
     return max(length, _in_turn(text, place), _in_chunks(text, place, 2), _in_chunks(text, place, 3))
 
 
-def _is_by_two(text: str, place: int) -> bool:
-    """Return whether three characters are every second of the alphabet, as in ``ace``, which is a word."""
-    return abs(ord(text[place + 2]) - ord(text[place])) == 4
+def _is_short_run(text: str, place: int) -> bool:
+    """Return whether three characters are meant to follow each other: with all the lines there are, ``ace`` and ``koa`` do, too."""
+    return not text[place : place + _SHORTEST_RUN].isdecimal() and _linked(text, _plain_lines(), place) == _SHORTEST_RUN
 
 
 def walk_at(text: str, place: int) -> int:
     """Return how long a walk over the keys goes on from *place* that may turn; 1 where none begins. Some words are such walks, too."""
     length = _linked(text, _touching(), place)
-    shortest = _SHORTEST_PAD_WALK if text[place : place + length].isdecimal() else _SHORTEST_WALK
+    shortest = _SHORTEST_PAD_WALK if text[place : place + length].isdecimal() else SHORTEST_WALK
     return length if length >= shortest else 1
 
 
@@ -163,6 +166,12 @@ def _straight() -> dict[str, int]:
 def _ordered() -> dict[str, int]:
     """Return the same for fewer lines, of which two may go in turn: rows, and orders by one step."""
     return _bits([*_orders(1, -1), *(_keys_towards(rows, way) for way in _ALONG for rows in _TURNED_ON)])
+
+
+@cache
+def _plain_lines() -> dict[str, int]:
+    """Return the same for these and the columns of the first keyboard."""
+    return _bits([*_orders(1, -1), *(_keys_towards(rows, way) for way in _ALONG for rows in _TURNED_ON), *(_keys_towards(_QWERTY, way) for way in _COLUMNS)])
 
 
 def _orders(*steps: int) -> list[list[str]]:

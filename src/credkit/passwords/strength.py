@@ -81,5 +81,5 @@ def _bits_of_each(plain: str) -> list[float]:
     worth = [_DIGIT if c.isdecimal() else _SIGN for c in plain]
     for group in _LETTERS.finditer(plain):
         letter = _RANDOM_LETTER if _NO_WORD.search(group[0]) else _LETTER_OF_A_WORD
-        worth[group.start() : group.end()] = [letter if c.isascii() else _SIGN for c in group[0]]
+        worth[group.start() : group.end()] = [letter] * len(group[0])
     return [bits for c, bits in zip(plain, worth, strict=True) if not SEPARATORS.match(c)]

@@ -225,6 +225,8 @@ def test_what_is_short_without_its_runs_is_stretched() -> None:
     assert makings_of("xkqzaaaaaavbpt12345") is Makings.SEQUENCE
     assert makings_of("xkqzvbptm123456789") is None
     assert makings_of("xkqzvbpt1234") is None
+    assert makings_of("xkqzvbpt19851207") is Makings.SEQUENCE
+    assert makings_of("198512074739582") is None  # one in fifty of 15 random digits holds a date
     assert makings_of("xkqzvbp1234zzzz") is None
 
 

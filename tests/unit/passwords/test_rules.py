@@ -154,13 +154,15 @@ def test_a_password_made_of_the_identifier_is_refused(text: str, who: Identifier
 ZBYLUT = EmailAddress.parse("zbylut.brzezowski@example.com")
 
 
-@pytest.mark.parametrize("text", ["ZbylutBrzezowski2026!!", "zbylut8rzez0wski!2026!", "zbrzezowski19851207", "BrzezowskiZbylutPassword"])
+@pytest.mark.parametrize("text", ["ZbylutBrzezowski2026!!", "zbylut8rzez0wski!2026!", "zbrzezowski19851207", "BrzezowskiZbylutPassword", "ikswozezrb-2026!"])
 def test_what_is_made_of_a_stranger_is_not_made_of_the_person(text: str) -> None:
     assert kinds(text, identifiers=[ZBYLUT]) == [FindingKind.IDENTIFIER]
     assert kinds(text, identifiers=[PHONE]) == []
 
 
-@pytest.mark.parametrize("text", ["WunderbauFinance", "wunderbau.example", "Wunderbau2026!!!", "Wund3rbau-password", "mywunderbaulogin"])
+@pytest.mark.parametrize(
+    "text", ["WunderbauFinance", "wunderbau.example", "Wunderbau2026!!!", "Wund3rbau-password", "mywunderbaulogin", "Wunderbau FinancemyTiger@"]
+)
 def test_a_password_made_of_the_site_is_refused(text: str) -> None:
     assert kinds(text, words=SITE) == [FindingKind.SITE_WORD]
 
