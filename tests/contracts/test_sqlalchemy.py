@@ -18,8 +18,11 @@ from credkit.stores.sqlalchemy.schema import TABLES
 
 
 def emptied(stores: SqlStores) -> None:
-    for table in (TABLES.identifier, TABLES.credential, TABLES.record):
-        stores._engines.transaction(lambda connection, table=table: connection.execute(delete(table)))
+    def work(connection: Any) -> None:
+        for table in (TABLES.identifier, TABLES.credential, TABLES.record):
+            connection.execute(delete(table))
+
+    stores._engines.transaction(work)
 
 
 @pytest.fixture(scope="module")

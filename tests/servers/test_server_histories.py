@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import valkey as client_of
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import delete
 
-from contracts.records import NOW
+from contracts.records import NOW, put, record
 from contracts.test_histories import KEYS, KINDS, STEPS, Model, Purge, Touch, commit, due_moments, purge
 from credkit.stores.sqlalchemy import SqlStores
 from credkit.stores.sqlalchemy.schema import TABLES
@@ -48,6 +50,22 @@ def emptied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         made = (in_valkey if request.param == "valkey" else in_sql)(server.url)
     yield made
     made.close()
+
+
+def test_of_two_that_each_make_what_the_other_checks_to_be_absent_one_loses(emptied: Emptied) -> None:
+    """Write skew over what is not there: there is no row that could be locked (F3)."""
+    emptied.empty()
+    ready = threading.Barrier(2)
+
+    def make(turn: int, mine: str, others: str, version: int) -> bool:
+        ready.wait(30)
+        committed = emptied.records.commit({f"{others}{turn}": 0}, [put(record(f"{mine}{turn}", version=version))])
+        return bool(committed.done)
+
+    with ThreadPoolExecutor(2) as pool:
+        for turn in range(100):
+            done = [pool.submit(make, turn, "a", "b", 1), pool.submit(make, turn, "b", "a", 2)]
+            assert sorted(one.result() for one in done) == [False, True]
 
 
 @given(steps=STEPS)

@@ -177,10 +177,25 @@ def test_what_a_failure_says_holds_no_hash_and_no_identifier(stores: SqlStores) 
     stores._engines.unchecked(lambda connection: connection.execute(text("DROP TABLE credkit_identifier")))
     with pytest.raises(StoreError) as failed:
         stores.credentials.add(new(email := ADA, change_id="fourth", password_hash="$hash$of$a$password"), None)
+    assert isinstance(failed.value.__cause__, DBAPIError)
+    assert failed.value.__cause__.params is None
     for raised in (taken, taken_again, failed):
         told = all_that_is_said(raised.value)
         assert "$hash$of" not in told
         assert email.canonical not in told
+
+
+def test_nothing_is_logged_of_what_is_stored(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """SQLAlchemy logs every row at DEBUG."""
+    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="sqlalchemy")
+    stores = SqlStores.from_url(url).create()
+    stores.credentials.add(new(ADA, password_hash="$hash$of$a$password"), None)
+    stores.credentials.find(ADA)
+    assert stores.records.commit({}, [put(record("key-of-a-record", payload=b"payload-of-a-record"))]).done
+    stores.records.load(["key-of-a-record"])
+    stores.close()
+    assert [word for word in ("$hash$of", ADA.canonical, "key-of-a-record", "payload-of-a-record") if word in caplog.text] == []
 
 
 def all_that_is_said(failure: BaseException | None) -> str:

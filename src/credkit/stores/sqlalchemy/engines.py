@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import QueuePool
 
 from credkit.errors import ConfigurationError, IdentifierTaken, SchemaError, StoreError
@@ -47,6 +47,9 @@ BEGIN: Final = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN ISOLATION LEVE
 """SQLite: a write waits for its turn before it reads. PostgreSQL: each statement sees the newest; conditions and unique indexes decide.
 
 Anywhere else (MySQL, MariaDB) it is REPEATABLE READ, see `_of_mysql`."""
+
+LOGGED_AS: Final = "credkit"
+"""SQLAlchemy's loggers of these engines end with it."""
 
 ROLLED_BACK: Final = frozenset({"40001", "40P01", 1213})
 """The database undid a transaction so that another one could go on (deadlock, serialisation): nothing of it was done, so it is done again."""
@@ -167,8 +170,12 @@ class Engines:
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
             hide_parameters=True,  # or the text of a failure would hold identifiers and hashes
+            logging_name=LOGGED_AS,
             connect_args=self._arguments() | self._connect_args,
         )
+        # Every row that is read would be logged otherwise where the host logs at DEBUG, and rows are hashes and identifiers.
+        own: Any = engine.logger  # of this name; the host's engines have others
+        own.setLevel("WARNING")
         if self.dialect == "sqlite":
             event.listen(engine, "connect", _of_sqlite)
         elif self.dialect in MYSQL:
@@ -248,6 +255,8 @@ class _trouble:  # noqa: N801  # reads as what it is: `with _trouble():`
         return None
 
     def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: object) -> None:
+        if isinstance(failure, StatementError):
+            failure.params = None  # a reporter of errors may look at more than the text
         if isinstance(failure, SQLAlchemyError):
             raise StoreError("the database failed; see the cause") from failure
 
