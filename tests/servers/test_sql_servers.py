@@ -24,6 +24,7 @@ from credkit.flows.transaction import Transaction, transact
 from credkit.lifting import LiftedPause, LiftedRecords, finish
 from credkit.ports import SleepingPause, SystemEntropy
 from credkit.stores.sqlalchemy import SqlStores, commit_function, tables
+from credkit.stores.sqlalchemy.records import _commit_at_once
 from credkit.stores.sqlalchemy.schema import SCHEMA, TABLES
 from servers import postgres
 
@@ -478,6 +479,29 @@ def test_what_was_committed_is_there_after_the_server_was_killed(own_postgres: p
     assert count_once(stores) == 21, "the first call after a restart need not fail"
     assert stores.credentials.find(ADA) == added
     stores.close()
+
+
+def test_commits_are_made_at_read_committed_whatever_the_database_has_for_others(own_postgres: postgres.Postgres) -> None:
+    """At any other level a commit would go by what was there before it had its locks (F3)."""
+    engine = create_engine(own_postgres.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("ALTER DATABASE postgres SET default_transaction_isolation TO 'repeatable read'"))
+    engine.dispose()
+    stores = SqlStores.from_url(own_postgres.url).create()
+    assert stores.records.commit({}, [put(record())]).done
+    with pytest.raises(StoreError) as refused:
+        stores._engines.unchecked(commit_at_repeatable_read)
+    assert "READ COMMITTED only" in str(refused.value.__cause__)
+    assert stores.records.load(["a", "b"]) == {"a": record()}
+    stores.close()
+
+
+def commit_at_repeatable_read(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    try:
+        _commit_at_once(connection, {"a": 1}, [put(record("b"))])
+    finally:
+        connection.exec_driver_sql("ROLLBACK")
 
 
 @pytest.mark.parametrize("setting", ["synchronous_commit", "fsync"])

@@ -178,6 +178,8 @@ class Engines:
         own.setLevel("WARNING")
         if self.dialect == "sqlite":
             event.listen(engine, "connect", _of_sqlite)
+        elif self.dialect == "postgresql":
+            event.listen(engine, "connect", _of_postgres)
         elif self.dialect in MYSQL:
             event.listen(engine, "connect", _of_mysql)
         return _Own(engine)
@@ -266,6 +268,14 @@ def _of_sqlite(connection: Any, _: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")  # NORMAL forgets the last commits at a power loss, and a forgotten commit is an uncounted guess (F7)
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _of_postgres(connection: Any, _: object) -> None:
+    """READ COMMITTED, whatever the database has for others: the function of a commit must see what was committed while it waited for its locks."""
+    cursor = connection.cursor()
+    cursor.execute("SET default_transaction_isolation TO 'read committed'")
+    cursor.close()
+    connection.commit()  # or it would be undone with the transaction, where the driver has begun one
 
 
 def _of_mysql(connection: Any, _: object) -> None:
