@@ -141,6 +141,20 @@ def test_creating_twice_keeps_what_is_there(stores: SqlStores) -> None:
     assert stores.records.load(["a"]) == {"a": record()}
 
 
+def test_a_create_that_fails_leaves_no_transaction_open(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE VIEW credkit_schema AS SELECT 1 AS something_else"))
+    stores = SqlStores.from_url(url, pool_size=1)
+    with pytest.raises(StoreError):
+        stores.create()
+    with engine.begin() as connection:
+        connection.execute(text("DROP VIEW credkit_schema"))
+    engine.dispose()
+    assert stores.create().records.commit({}, [put(record())]).done
+    stores.close()
+
+
 def test_many_may_create_at_once(url: str) -> None:
     many = [SqlStores.from_url(url) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -526,7 +540,15 @@ def test_a_server_that_may_forget_is_refused_unless_it_is_said_aloud(own_postgre
 # SQLite alone -------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_file_is_the_same_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    stores = SqlStores.from_url("sqlite:///test.sqlite").create()
+    monkeypatch.chdir("/")
+    assert stores.records.commit({}, [put(record())]).done
+    stores.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&cache=shared&uri=true"])
 def test_sqlite_in_memory_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):
         SqlStores.from_url(url)

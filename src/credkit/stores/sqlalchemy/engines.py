@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select
@@ -25,7 +26,7 @@ from credkit.errors import ConfigurationError, IdentifierTaken, SchemaError, Sto
 from credkit.per_process import PerProcess
 from credkit.stores.sqlalchemy.schema import MYSQL, SCHEMA, TABLES
 
-__all__ = ["Engines", "check"]
+__all__ = ["Engines", "check", "in_transaction"]
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ class Engines:
     def __init__(self, url: str | URL, *, pool_size: int, timeout: timedelta, connect_args: Mapping[str, Any]) -> None:
         """Name the database, how many connections a process may have, and how long anything may wait for one."""
         given = make_url(url)
-        self._url: Final = given.set(drivername=BLOCKING.get(given.drivername, given.drivername))
+        self._url: URL = given.set(drivername=BLOCKING.get(given.drivername, given.drivername))
         self.dialect: Final = self._url.get_backend_name()
         """The name of the engine, as in the URL."""
         self._pool_size: Final = pool_size
@@ -80,8 +81,8 @@ class Engines:
         """In seconds."""
         self._connect_args: Final = dict(connect_args)
         self._own: PerProcess[_Own] = PerProcess(self._made)
-        if self.dialect == "sqlite" and self._url.database in {None, "", ":memory:"}:
-            raise ConfigurationError(["SQLite in memory has one database for each connection; use credkit.stores.memory, or a file"])
+        if self.dialect == "sqlite":
+            self._url = _of_one_file(self._url)
         self._gate = _Gate(self.timeout, self.close) if self.dialect == "sqlite" else None
 
     def engine(self) -> Engine:
@@ -104,7 +105,7 @@ class Engines:
 
     def transaction(self, work: Callable[[Connection], T], *, repeats: int = 0) -> T:
         """Return what *work* returns; all its statements are one transaction, which is durable by then."""
-        return self._told(lambda: self._tried(partial(_in_transaction, work, BEGIN.get(self.dialect, "START TRANSACTION")), repeats=repeats))
+        return self._told(lambda: self._tried(partial(in_transaction, work, BEGIN.get(self.dialect, "START TRANSACTION")), repeats=repeats))
 
     def unchecked(self, work: Callable[[Connection], T]) -> T:
         """Return what *work* returns, also where there are no tables yet."""
@@ -193,6 +194,14 @@ class Engines:
         return {"connect_timeout": max(2, round(self.timeout))}
 
 
+def _of_one_file(url: URL) -> URL:
+    """Return the URL of a file whatever folder a thread stands in that opens it later."""
+    name = url.database or ":memory:"
+    if ":memory:" in name or "mode=memory" in name or url.query.get("mode") == "memory":
+        raise ConfigurationError(["SQLite in memory has one database for each connection; use credkit.stores.memory, or a file"])
+    return url if name.startswith("file:") else url.set(database=str(Path(name).absolute()))
+
+
 def check(connection: Connection) -> None:
     """Look whether the tables are those of this release (ST-10).
 
@@ -229,7 +238,8 @@ def _codes(failure: DBAPIError) -> frozenset[object]:
     return frozenset((getattr(original, "sqlstate", None), *getattr(original, "args", ())[:1]))
 
 
-def _in_transaction(work: Callable[[Connection], T], begin: str, connection: Connection) -> T:
+def in_transaction(work: Callable[[Connection], T], begin: str, connection: Connection) -> T:
+    """Return what *work* returns, with all its statements between *begin* and a commit; a failure leaves no transaction open."""
     connection.exec_driver_sql(begin)
     try:
         result = work(connection)
