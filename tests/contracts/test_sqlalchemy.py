@@ -40,8 +40,11 @@ def pair(url: str) -> Iterator[tuple[SqlStores, SqlStores]]:
 
 
 def emptied(stores: SqlStores) -> None:
-    for table in (TABLES.identifier, TABLES.credential, TABLES.record):
-        stores._engines.transaction(lambda connection, table=table: connection.execute(delete(table)))
+    def work(connection: Any) -> None:
+        for table in (TABLES.identifier, TABLES.credential, TABLES.record):
+            connection.execute(delete(table))
+
+    stores._engines.transaction(work)
 
 
 def forget(stores: SqlStores, credential_id: str) -> None:

@@ -22,6 +22,7 @@ from credkit.flows.transaction import Transaction, transact
 from credkit.lifting import LiftedPause, LiftedRecords, finish
 from credkit.ports import SleepingPause, SystemEntropy
 from credkit.stores.sqlalchemy import SqlStores, commit_function, tables
+from credkit.stores.sqlalchemy.records import _commit_at_once
 from credkit.stores.sqlalchemy.schema import SCHEMA, TABLES
 from credkit.testing.contracts._samples import ADA, BOB, NOW, new, put, record, verified
 from servers import postgres
@@ -139,6 +140,20 @@ def test_creating_twice_keeps_what_is_there(stores: SqlStores) -> None:
     assert stores.records.load(["a"]) == {"a": record()}
 
 
+def test_a_create_that_fails_leaves_no_transaction_open(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE VIEW credkit_schema AS SELECT 1 AS something_else"))
+    stores = SqlStores.from_url(url, pool_size=1)
+    with pytest.raises(StoreError):
+        stores.create()
+    with engine.begin() as connection:
+        connection.execute(text("DROP VIEW credkit_schema"))
+    engine.dispose()
+    assert stores.create().records.commit({}, [put(record())]).done
+    stores.close()
+
+
 def test_many_may_create_at_once(url: str) -> None:
     many = [SqlStores.from_url(url) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -176,10 +191,25 @@ def test_what_a_failure_says_holds_no_hash_and_no_identifier(stores: SqlStores) 
     stores._engines.unchecked(lambda connection: connection.execute(text("DROP TABLE credkit_identifier")))
     with pytest.raises(StoreError) as failed:
         stores.credentials.add(new(email := ADA, change_id="fourth", password_hash="$hash$of$a$password"), None)
+    assert isinstance(failed.value.__cause__, DBAPIError)
+    assert failed.value.__cause__.params is None
     for raised in (taken, taken_again, failed):
         told = all_that_is_said(raised.value)
         assert "$hash$of" not in told
         assert email.canonical not in told
+
+
+def test_nothing_is_logged_of_what_is_stored(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """SQLAlchemy logs every row at DEBUG."""
+    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="sqlalchemy")
+    stores = SqlStores.from_url(url).create()
+    stores.credentials.add(new(ADA, password_hash="$hash$of$a$password"), None)
+    stores.credentials.find(ADA)
+    assert stores.records.commit({}, [put(record("key-of-a-record", payload=b"payload-of-a-record"))]).done
+    stores.records.load(["key-of-a-record"])
+    stores.close()
+    assert [word for word in ("$hash$of", ADA.canonical, "key-of-a-record", "payload-of-a-record") if word in caplog.text] == []
 
 
 def all_that_is_said(failure: BaseException | None) -> str:
@@ -464,6 +494,29 @@ def test_what_was_committed_is_there_after_the_server_was_killed(own_postgres: p
     stores.close()
 
 
+def test_commits_are_made_at_read_committed_whatever_the_database_has_for_others(own_postgres: postgres.Postgres) -> None:
+    """At any other level a commit would go by what was there before it had its locks (F3)."""
+    engine = create_engine(own_postgres.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("ALTER DATABASE postgres SET default_transaction_isolation TO 'repeatable read'"))
+    engine.dispose()
+    stores = SqlStores.from_url(own_postgres.url).create()
+    assert stores.records.commit({}, [put(record())]).done
+    with pytest.raises(StoreError) as refused:
+        stores._engines.unchecked(commit_at_repeatable_read)
+    assert "READ COMMITTED only" in str(refused.value.__cause__)
+    assert stores.records.load(["a", "b"]) == {"a": record()}
+    stores.close()
+
+
+def commit_at_repeatable_read(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    try:
+        _commit_at_once(connection, {"a": 1}, [put(record("b"))])
+    finally:
+        connection.exec_driver_sql("ROLLBACK")
+
+
 @pytest.mark.parametrize("setting", ["synchronous_commit", "fsync"])
 def test_a_server_that_may_forget_is_refused_unless_it_is_said_aloud(own_postgres: postgres.Postgres, setting: str) -> None:
     engine = create_engine(own_postgres.url, isolation_level="AUTOCOMMIT")
@@ -486,7 +539,15 @@ def test_a_server_that_may_forget_is_refused_unless_it_is_said_aloud(own_postgre
 # SQLite alone -------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_file_is_the_same_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    stores = SqlStores.from_url("sqlite:///test.sqlite").create()
+    monkeypatch.chdir("/")
+    assert stores.records.commit({}, [put(record())]).done
+    stores.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&cache=shared&uri=true"])
 def test_sqlite_in_memory_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):
         SqlStores.from_url(url)

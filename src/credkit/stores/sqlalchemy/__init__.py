@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from credkit.errors import ConfigurationError
 from credkit.lifting import OffloadedCredentials, OffloadedRecords, offload
 from credkit.stores.sqlalchemy.credentials import OnAdd, SqlCredentials
-from credkit.stores.sqlalchemy.engines import Engines, check
+from credkit.stores.sqlalchemy.engines import Engines, check, in_transaction
 from credkit.stores.sqlalchemy.records import SqlRecords
 from credkit.stores.sqlalchemy.schema import MYSQL, SCHEMA, TABLES, Tables, add_function, commit_function, tables
 
@@ -154,14 +154,12 @@ def _create(until: float, connection: Connection) -> None:
         return
     if name == "sqlite":
         _keep_a_log(connection, until)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if name == "sqlite" else "BEGIN")
-    if name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    _fill(connection)
-    connection.exec_driver_sql("COMMIT")
+    in_transaction(_fill, "BEGIN IMMEDIATE" if name == "sqlite" else "BEGIN", connection)
 
 
 def _fill(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     TABLES.record.metadata.create_all(connection)
     add_function(None, connection)  # also where the tables are from a migration
     schema = TABLES.schema

@@ -24,7 +24,8 @@ __all__ = ["OnAdd", "SqlCredentials"]
 
 OnAdd = Callable[[Connection, Credential, object], Sequence[str] | None]
 """Called inside `add`'s transaction with the new credential and the host's *extra*; may insert the host's own rows and
-return the accounts that the credential serves. Whatever it raises undoes the whole `add`."""
+return the accounts that the credential serves. Whatever it raises undoes the whole `add`. Where the database undoes the
+transaction by itself (a deadlock, a dropped connection), it is called again in the next one: so it does nothing but SQL."""
 
 _CREDENTIAL, _IDENTIFIER = TABLES.credential, TABLES.identifier
 

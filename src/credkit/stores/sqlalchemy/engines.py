@@ -15,17 +15,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import QueuePool
 
 from credkit.errors import ConfigurationError, IdentifierTaken, SchemaError, StoreError
 from credkit.per_process import PerProcess
 from credkit.stores.sqlalchemy.schema import MYSQL, SCHEMA, TABLES
 
-__all__ = ["Engines", "check"]
+__all__ = ["Engines", "check", "in_transaction"]
 
 T = TypeVar("T")
 
@@ -48,6 +49,9 @@ BEGIN: Final = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN ISOLATION LEVE
 
 Anywhere else (MySQL, MariaDB) it is REPEATABLE READ, see `_of_mysql`."""
 
+LOGGED_AS: Final = "credkit"
+"""SQLAlchemy's loggers of these engines end with it."""
+
 ROLLED_BACK: Final = frozenset({"40001", "40P01", 1213})
 """The database undid a transaction so that another one could go on (deadlock, serialisation): nothing of it was done, so it is done again."""
 
@@ -69,7 +73,7 @@ class Engines:
     def __init__(self, url: str | URL, *, pool_size: int, timeout: timedelta, connect_args: Mapping[str, Any]) -> None:
         """Name the database, how many connections a process may have, and how long anything may wait for one."""
         given = make_url(url)
-        self._url: Final = given.set(drivername=BLOCKING.get(given.drivername, given.drivername))
+        self._url: URL = given.set(drivername=BLOCKING.get(given.drivername, given.drivername))
         self.dialect: Final = self._url.get_backend_name()
         """The name of the engine, as in the URL."""
         self._pool_size: Final = pool_size
@@ -77,8 +81,8 @@ class Engines:
         """In seconds."""
         self._connect_args: Final = dict(connect_args)
         self._own: PerProcess[_Own] = PerProcess(self._made)
-        if self.dialect == "sqlite" and self._url.database in {None, "", ":memory:"}:
-            raise ConfigurationError(["SQLite in memory has one database for each connection; use credkit.stores.memory, or a file"])
+        if self.dialect == "sqlite":
+            self._url = _of_one_file(self._url)
         self._gate = _Gate(self.timeout, self.close) if self.dialect == "sqlite" else None
 
     def engine(self) -> Engine:
@@ -101,7 +105,7 @@ class Engines:
 
     def transaction(self, work: Callable[[Connection], T], *, repeats: int = 0) -> T:
         """Return what *work* returns; all its statements are one transaction, which is durable by then."""
-        return self._told(lambda: self._tried(partial(_in_transaction, work, BEGIN.get(self.dialect, "START TRANSACTION")), repeats=repeats))
+        return self._told(lambda: self._tried(partial(in_transaction, work, BEGIN.get(self.dialect, "START TRANSACTION")), repeats=repeats))
 
     def unchecked(self, work: Callable[[Connection], T]) -> T:
         """Return what *work* returns, also where there are no tables yet."""
@@ -167,10 +171,16 @@ class Engines:
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
             hide_parameters=True,  # or the text of a failure would hold identifiers and hashes
+            logging_name=LOGGED_AS,
             connect_args=self._arguments() | self._connect_args,
         )
+        # Every row that is read would be logged otherwise where the host logs at DEBUG, and rows are hashes and identifiers.
+        own: Any = engine.logger  # of this name; the host's engines have others
+        own.setLevel("WARNING")
         if self.dialect == "sqlite":
             event.listen(engine, "connect", _of_sqlite)
+        elif self.dialect == "postgresql":
+            event.listen(engine, "connect", _of_postgres)
         elif self.dialect in MYSQL:
             event.listen(engine, "connect", _of_mysql)
         return _Own(engine)
@@ -182,6 +192,14 @@ class Engines:
             # Whole seconds, at least two. An answer that does not come because the network is gone is given up after the second.
             return {"connect_timeout": max(2, round(self.timeout)), "tcp_user_timeout": max(2000, round(1000 * self.timeout))}
         return {"connect_timeout": max(2, round(self.timeout))}
+
+
+def _of_one_file(url: URL) -> URL:
+    """Return the URL of a file whatever folder a thread stands in that opens it later."""
+    name = url.database or ":memory:"
+    if ":memory:" in name or "mode=memory" in name or url.query.get("mode") == "memory":
+        raise ConfigurationError(["SQLite in memory has one database for each connection; use credkit.stores.memory, or a file"])
+    return url if name.startswith("file:") else url.set(database=str(Path(name).absolute()))
 
 
 def check(connection: Connection) -> None:
@@ -220,7 +238,8 @@ def _codes(failure: DBAPIError) -> frozenset[object]:
     return frozenset((getattr(original, "sqlstate", None), *getattr(original, "args", ())[:1]))
 
 
-def _in_transaction(work: Callable[[Connection], T], begin: str, connection: Connection) -> T:
+def in_transaction(work: Callable[[Connection], T], begin: str, connection: Connection) -> T:
+    """Return what *work* returns, with all its statements between *begin* and a commit; a failure leaves no transaction open."""
     connection.exec_driver_sql(begin)
     try:
         result = work(connection)
@@ -248,6 +267,8 @@ class _trouble:  # noqa: N801  # reads as what it is: `with _trouble():`
         return None
 
     def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: object) -> None:
+        if isinstance(failure, StatementError):
+            failure.params = None  # a reporter of errors may look at more than the text
         if isinstance(failure, SQLAlchemyError):
             raise StoreError("the database failed; see the cause") from failure
 
@@ -257,6 +278,14 @@ def _of_sqlite(connection: Any, _: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")  # NORMAL forgets the last commits at a power loss, and a forgotten commit is an uncounted guess (F7)
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _of_postgres(connection: Any, _: object) -> None:
+    """READ COMMITTED, whatever the database has for others: the function of a commit must see what was committed while it waited for its locks."""
+    cursor = connection.cursor()
+    cursor.execute("SET default_transaction_isolation TO 'read committed'")
+    cursor.close()
+    connection.commit()  # or it would be undone with the transaction, where the driver has begun one
 
 
 def _of_mysql(connection: Any, _: object) -> None:

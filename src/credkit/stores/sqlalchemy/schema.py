@@ -38,7 +38,11 @@ class Exact(TypeDecorator[str]):
         """In characters."""
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return how *dialect* compares bytes: MySQL's binary collations of text ignore spaces at the end, so there it is bytes."""
+        """Return how *dialect* compares bytes.
+
+        MySQL's binary collations of text ignore spaces at the end, so there it is bytes. PostgreSQL compares any text by its bytes, but sorts an
+        index by a collation of the operating system, which a new release of that may change under it; "C" never changes.
+        """
         if dialect.name in MYSQL:
             return dialect.type_descriptor(VARBINARY(4 * self.longest))  # UTF-8 takes four bytes at most
         if dialect.name == "postgresql":
@@ -141,10 +145,11 @@ def add_function(_: object, connection: Connection, **__: Any) -> None:
 def commit_function() -> str:
     """Return the statement that makes the function by which PostgreSQL commits records in one round trip.
 
-    READ COMMITTED is enough for it and SERIALIZABLE would not be better: each statement in the function sees what was committed before it
-    began, and the locks on *all* keys, absent ones included, are taken before the first look. They are taken in one order by everybody, so no two
-    commits wait for each other. A key that is only checked is locked for sharing. `FOR UPDATE` keeps a purge from taking a row between the
-    look and the write. Sequential scans are off because a plan made while the table was small would be kept after it has grown.
+    READ COMMITTED is what it needs: each statement in the function then sees what was committed before it began, and the locks on *all* keys,
+    absent ones included, are taken before the first look. At any other level it would go by what was there before it had its locks. They are
+    taken in one order by everybody, so no two commits wait for each other. A key that is only checked is locked for sharing, and its row is
+    not touched. `FOR UPDATE` keeps a purge from taking a row between the look and the write. Sequential scans are off because a plan made
+    while the table was small would be kept after it has grown.
     """
     return _FUNCTION
 
@@ -160,6 +165,9 @@ AS $credkit$
 DECLARE
     held record;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'credkit commits at READ COMMITTED only';
+    END IF;
     FOR held IN
         SELECT hashtextextended(given.key COLLATE "C", 0) AS id, bool_or(given.action <> 0) AS written
         FROM unnest(keys, actions) AS given (key, action) GROUP BY 1 ORDER BY 1
@@ -170,7 +178,9 @@ BEGIN
             PERFORM pg_advisory_xact_lock_shared(held.id);
         END IF;
     END LOOP;
-    PERFORM 1 FROM credkit_record AS stored WHERE stored.key = ANY (keys) ORDER BY stored.key FOR UPDATE;
+    PERFORM 1 FROM credkit_record AS stored
+        WHERE stored.key = ANY (ARRAY(SELECT given.key FROM unnest(keys, actions) AS given (key, action) WHERE given.action <> 0))
+        ORDER BY stored.key FOR UPDATE;
     IF EXISTS (
         SELECT 1 FROM unnest(keys, expected) AS given (key, version) LEFT JOIN credkit_record AS stored ON stored.key = given.key
         WHERE coalesce(stored.version, 0) <> given.version
