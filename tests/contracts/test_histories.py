@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.records import NOW
 from credkit.ports import Record, RecordStore, Write
 from credkit.stores.memory import MemoryStores
 from credkit.stores.sqlite import SqliteStores
+from credkit.testing.contracts._samples import NOW
 
 KEYS, KINDS = ("a", "A", "b", "c"), ("one", "two")
 SECOND = timedelta(seconds=1)

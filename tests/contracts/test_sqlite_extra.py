@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from contracts.credentials import ADA, BOB, MOBILE, new, shown
 from credkit.credential import Credential
 from credkit.errors import IdentifierTaken, StoreError
 from credkit.stores.sqlite import SqliteStores
+from credkit.testing.contracts._samples import ADA, BOB, MOBILE, new, parts
 
 PROFILES = "CREATE TABLE profile (id TEXT PRIMARY KEY, credential_id TEXT NOT NULL, name TEXT NOT NULL)"
 
@@ -63,7 +63,7 @@ def test_the_accounts_that_the_host_returns_are_those_of_the_credential(host: Ho
     host.then = lambda *_: ["account-1", "account-2"]
     added = host.stores.credentials.add(new(ADA), "Ada")
     assert added.accounts == ("account-1", "account-2")
-    assert shown(host.stores.credentials.get(added.id)) == shown(added)
+    assert parts(host.stores.credentials.get(added.id)) == parts(added)
 
 
 def test_a_host_that_returns_no_accounts_leaves_one_of_the_credentials_own_id(host: Host) -> None:

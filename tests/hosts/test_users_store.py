@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contracts.credentials import AsyncCredentialStoreContract
-from contracts.drive import Together, plain
-from credkit.lifting import LiftedCredentials, finish
+from credkit.testing.contracts import CredentialStoreContract
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "users_store.py"
 
@@ -25,17 +26,35 @@ def users(path: Path) -> Any:
     return module.Users(path).create()
 
 
-class TestUsers(plain(AsyncCredentialStoreContract, finish)):
+class TestUsers(CredentialStoreContract):
     """The second handle is another store on the same file, as another process has it."""
 
-    @pytest.fixture
-    def credentials(self, tmp_path: Path) -> LiftedCredentials:
-        return LiftedCredentials(users(tmp_path / "users.sqlite3"))
+    path: Path
 
     @pytest.fixture
-    def twin(self, credentials: LiftedCredentials, tmp_path: Path) -> LiftedCredentials:
-        return LiftedCredentials(users(tmp_path / "users.sqlite3"))
+    def store(self, tmp_path: Path) -> Any:
+        self.path = tmp_path / "users.sqlite3"
+        return users(self.path)
 
-    @pytest.fixture
-    def together(self) -> Together:
-        return Together(finish)
+    def another(self, store: Any) -> Any:
+        return users(self.path)
+
+    def extra(self) -> object:
+        return "Ada"
+
+    def forget(self, store: Any, credential_id: str) -> None:
+        self.alone("DELETE FROM sign_in_name WHERE user_id = ?", credential_id)
+        self.alone("DELETE FROM sign_in WHERE user_id = ?", credential_id)
+        self.alone("DELETE FROM users WHERE id = ?", credential_id)
+
+    def alone(self, statement: str, *values: str) -> None:
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute(statement, values)
+
+    @contextmanager
+    def callers_transaction(self, store: Any) -> Iterator[None]:
+        """The application has begun a transaction of its own, and takes it back. It has not read: without a write-ahead log, readers hold writers up."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            yield
+            connection.execute("ROLLBACK")
