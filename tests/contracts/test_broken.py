@@ -11,13 +11,23 @@ import pytest
 import trio
 
 from credkit.lifting import finish
-from credkit.testing import broken
-from credkit.testing.broken import BROKEN_CREDENTIAL_STORES, BROKEN_RECORD_STORES, BlockingCredentials, BlockingRecords, SoundCredentials, SoundRecords
+from credkit.testing.broken import BROKEN
+from credkit.testing.broken.breaches import BlockingBreaches, SoundBreaches
+from credkit.testing.broken.credentials import BlockingCredentials, RaisesForNobody, SoundCredentials
+from credkit.testing.broken.hashing import BlockingHashing, SoundHashing
+from credkit.testing.broken.notifiers import BlockingNotifier, SoundNotifier
+from credkit.testing.broken.records import BlockingRecords, ForgetsEarly, SoundRecords
 from credkit.testing.contracts import (
+    AsyncBreachListContract,
     AsyncCredentialStoreContract,
+    AsyncHashingContract,
+    AsyncNotifierContract,
     AsyncRecordStoreContract,
+    BreachListContract,
     ContractReport,
     CredentialStoreContract,
+    HashingContract,
+    NotifierContract,
     RecordStoreContract,
     async_report,
     report,
@@ -70,48 +80,101 @@ class Credentials(CredentialStoreContract):
         finish(store.broken.forget(credential_id))
 
 
+class AsyncNotifiers(AsyncNotifierContract):
+    def sent(self, notifier: Any) -> Any:
+        return notifier.sent
+
+    def break_provider(self, notifier: Any) -> None:
+        notifier.is_down = True
+
+
+class Notifiers(NotifierContract):
+    def sent(self, notifier: Any) -> Any:
+        return notifier.broken.sent
+
+    def break_provider(self, notifier: Any) -> None:
+        notifier.broken.is_down = True
+
+
+class AsyncBreaches(AsyncBreachListContract):
+    def asked(self, breaches: Any) -> Any:
+        return breaches.asked
+
+    def break_service(self, breaches: Any) -> None:
+        breaches.is_down = True
+
+
+class Breaches(BreachListContract):
+    def asked(self, breaches: Any) -> Any:
+        return breaches.broken.asked
+
+    def break_service(self, breaches: Any) -> None:
+        breaches.broken.is_down = True
+
+
+CONTRACTS: dict[type, tuple[type, type, Callable[[Any], Any]]] = {
+    SoundRecords: (AsyncRecords, Records, BlockingRecords),
+    SoundCredentials: (AsyncCredentials, Credentials, BlockingCredentials),
+    SoundNotifier: (AsyncNotifiers, Notifiers, BlockingNotifier),
+    SoundHashing: (AsyncHashingContract, HashingContract, BlockingHashing),
+    SoundBreaches: (AsyncBreaches, Breaches, BlockingBreaches),
+}
+"""By the sound one: the contract for async code, for blocking code, and what makes blocking ones."""
+
 Runner = Callable[[type, str, Any], None]
 
 
-def blocking(contract: type, name: str, store: Any) -> None:
-    getattr({AsyncRecords: Records, AsyncCredentials: Credentials}[contract](), name)(
-        BlockingRecords(store) if isinstance(store, SoundRecords) else BlockingCredentials(store)
-    )
+def blocking(sound: type, name: str, broken: Any) -> None:
+    _, contract, made_blocking = CONTRACTS[sound]
+    if name in kills(contract):
+        getattr(contract(), name)(made_blocking(broken))
 
 
-def on_asyncio(contract: type, name: str, store: Any) -> None:
-    asyncio.run(getattr(contract(), name)(store))
+def on_asyncio(sound: type, name: str, broken: Any) -> None:
+    asyncio.run(getattr(CONTRACTS[sound][0](), name)(broken))
 
 
-def on_trio(contract: type, name: str, store: Any) -> None:
-    trio.run(getattr(contract(), name), store)
+def on_trio(sound: type, name: str, broken: Any) -> None:
+    trio.run(getattr(CONTRACTS[sound][0](), name), broken)
 
 
 RUNNERS: list[Runner] = [blocking, on_asyncio, on_trio]
-GALLERIES = [(AsyncRecords, SoundRecords, BROKEN_RECORD_STORES), (AsyncCredentials, SoundCredentials, BROKEN_CREDENTIAL_STORES)]
-KILLS = [(contract, name, store) for contract, _, _ in GALLERIES for name, store in kills(contract).items()]
+KILLS = [
+    (run, sound, test, kind)
+    for run in RUNNERS
+    for sound, (asynchronous, derived, _) in CONTRACTS.items()
+    for test, name in kills(derived if run is blocking else asynchronous).items()
+    for kind in BROKEN[sound]
+    if kind.__name__ == name
+]
 
 by_colour = pytest.mark.parametrize("run", RUNNERS, ids=lambda run: run.__name__)
-by_gallery = pytest.mark.parametrize(("contract", "sound", "gallery"), GALLERIES, ids=["records", "credentials"])
+by_sound = pytest.mark.parametrize("sound", CONTRACTS, ids=lambda sound: sound.__name__)
 
 
-@by_gallery
-def test_every_test_names_a_store_of_the_gallery_and_every_store_is_named(contract: type, sound: type, gallery: tuple[type, ...]) -> None:
-    assert set(kills(contract).values()) == {store.__name__ for store in gallery}
+@by_sound
+def test_every_test_names_one_of_the_gallery_and_each_of_the_gallery_is_named(sound: type) -> None:
+    assert set(kills(CONTRACTS[sound][0]).values()) == {kind.__name__ for kind in BROKEN[sound]}
+
+
+@by_sound
+def test_a_blocking_contract_has_the_tests_of_its_twin(sound: type) -> None:
+    asynchronous, derived, _ = CONTRACTS[sound]
+    without = {"test_a_place_can_hash_more_than_once_and_is_given_back"}  # a blocking hasher has no places
+    assert [name for name in kills(asynchronous) if name not in without] == list(kills(derived))
+
+
+@pytest.mark.parametrize(("run", "sound", "name", "broken"), KILLS, ids=[f"{name}-{run.__name__}" for run, _, name, _ in KILLS])
+def test_a_broken_one_is_caught(run: Runner, sound: type, name: str, broken: type) -> None:
+    with pytest.raises(Exception):  # noqa: B017, PT011  # one that raises is caught as well as one that answers wrongly
+        run(sound, name, broken())
 
 
 @by_colour
-@pytest.mark.parametrize(("contract", "name", "store"), KILLS, ids=[name for _, name, _ in KILLS])
-def test_a_broken_store_is_caught(contract: type, name: str, store: str, run: Runner) -> None:
-    with pytest.raises(Exception):  # noqa: B017, PT011  # a store that raises is caught as well as one that answers wrongly
-        run(contract, name, getattr(broken, store)())
-
-
-@by_colour
-@by_gallery
-def test_the_sound_store_that_the_gallery_is_made_of_passes(contract: type, sound: type, gallery: tuple[type, ...], run: Runner) -> None:
-    for name in kills(contract):
-        run(contract, name, sound())
+@by_sound
+def test_the_sound_one_that_a_gallery_is_made_of_passes(sound: type, run: Runner) -> None:
+    for name in kills(CONTRACTS[sound][0]):
+        run(sound, name, sound())
 
 
 def reports(store: type) -> list[ContractReport]:
@@ -123,7 +186,7 @@ def reports(store: type) -> list[ContractReport]:
 
 
 def test_a_report_says_what_is_broken_and_what_was_left_out() -> None:
-    for found in reports(broken.ForgetsEarly):
+    for found in reports(ForgetsEarly):
         assert not found.holds
         assert list(found.broken) == ["test_purge_forgets_from_the_moment_of_expiry_and_not_a_microsecond_before", "test_nothing_is_forgotten_before_its_time"]
         assert "a microsecond before its expiry, a record is kept" in str(found)
@@ -132,7 +195,7 @@ def test_a_report_says_what_is_broken_and_what_was_left_out() -> None:
 
 
 def test_a_report_of_a_store_that_raises_says_what() -> None:
-    for found in reports(broken.RaisesForNobody):
+    for found in reports(RaisesForNobody):
         assert found.broken["test_nobody_is_none"] == "raised KeyError: 'nobody'"
 
 

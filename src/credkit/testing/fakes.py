@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import sys
 import warnings
 from collections.abc import Generator, Iterable, Sequence
@@ -137,11 +138,16 @@ class InstantHashing:
     async def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Verification:
         """See `AsyncHashingPlace.verify`."""
         self.calls.append("verify")
-        _, salt, digest = (stored or "instant$nobody$").split("$")
-        return Verification(matches=hmac.compare_digest(digest, _digest(salt, password)), needs_rehash=False, malformed=False)
+        read = _INSTANT.fullmatch(stored or "")
+        salt, digest = ("nobody", "") if read is None else (read[1], read[2])
+        matches = hmac.compare_digest(digest, _digest(salt, password))
+        return Verification(matches=matches, malformed=read is None and stored is not None)
 
     def release(self) -> None:
         """See `AsyncHashingPlace.release`."""
+
+
+_INSTANT: Final = re.compile(r"instant\$([0-9a-f]{16})\$([0-9a-f]{64})")
 
 
 def _digest(salt: str, password: Secret) -> str:

@@ -2,16 +2,26 @@
 
 from credkit.testing.contracts._driving import Contract
 from credkit.testing.contracts._reporting import ContractReport, async_report, report
+from credkit.testing.contracts.breaches import AsyncBreachListContract, BreachListContract
 from credkit.testing.contracts.credentials import AsyncCredentialStoreContract, CredentialStoreContract
+from credkit.testing.contracts.hashing import AsyncHashingContract, HashingContract
+from credkit.testing.contracts.notifiers import AsyncNotifierContract, NotifierContract, Sent
 from credkit.testing.contracts.records import AsyncRecordStoreContract, RecordStoreContract
 
 __all__ = [
+    "AsyncBreachListContract",
     "AsyncCredentialStoreContract",
+    "AsyncHashingContract",
+    "AsyncNotifierContract",
     "AsyncRecordStoreContract",
+    "BreachListContract",
     "Contract",
     "ContractReport",
     "CredentialStoreContract",
+    "HashingContract",
+    "NotifierContract",
     "RecordStoreContract",
+    "Sent",
     "async_report",
     "report",
 ]

@@ -9,7 +9,7 @@ import inspect
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from functools import wraps
 from typing import Any, ClassVar, Final, NoReturn, TypeAlias, TypeVar
 
@@ -109,11 +109,11 @@ def duties(contract: type) -> Iterator[str]:
     yield from dict.fromkeys(found)
 
 
-def derived(contract: type[Contract], lift: Callable[[Any], Any]) -> Callable[[C], C]:
-    """Give a class each test of *contract* as one for blocking code, run over what *lift* makes of the fixture and of what the class's own methods return."""
+def derived(contract: type[Contract], lift: Callable[[Any], Any], *, without: Sequence[str] = ()) -> Callable[[C], C]:
+    """Give a class each test of *contract*, but for some, as one for blocking code, run over what *lift* makes of the fixture and of other handles."""
 
     def derive(cls: C) -> C:
-        for name in duties(contract):
+        for name in (name for name in duties(contract) if name not in without):
             test = _plain(getattr(contract, name), contract, lift)
             test.__qualname__ = f"{cls.__qualname__}.{name}"
             setattr(cls, name, test)
@@ -128,29 +128,45 @@ def _plain(test: Callable[..., Coroutine[Any, Any, None]], contract: type[Contra
     @wraps(test)  # also so that pytest asks for the fixture by the name that the coroutine has for it
     def plain_test(self: Any, *positional: Any, **named: Any) -> None:
         __tracebackhide__ = True
-        (given,) = (*positional, *(named[fixture],)) if named else positional
-        finish(test(_lifted(self, contract, lift), lift(given)))
+        (given,) = positional or (named[fixture],)
+        lifted = _Lifted(self, contract, lift)
+        finish(test(lifted.contract, lifted.lift(given)))
 
     return plain_test
 
 
-def _lifted(blocking: Any, contract: type[Contract], lift: Callable[[Any], Any]) -> Contract:
-    """Return *contract* for one test of blocking code: in threads, and with what the host's own methods say, lifted."""
+class _Lifted:
+    """A contract for one test of blocking code: in threads, and with the methods that a host overrides lifted as its store is."""
 
-    def another(given: Any) -> Any:
-        return lift(blocking.another(given.store))
+    def __init__(self, blocking: Any, contract: type[Contract], lift: Callable[[Any], Any]) -> None:
+        self._blocking, self._lift = blocking, lift
+        self._plain: list[tuple[Any, Any]] = []
+        self.contract: Contract = contract()
+        own = {name: self._member(name, member) for name, member in inspect.getmembers(contract) if not name.startswith(("test_", "_"))}
+        vars(self.contract).update(own, _in_threads=True)
 
-    async def forget(given: Any, what: Any) -> None:
-        blocking.forget(given.store, what)
+    def lift(self, plain: Any) -> Any:
+        lifted = self._lift(plain)
+        self._plain.append((lifted, plain))
+        return lifted
 
-    def callers_transaction(given: Any) -> AbstractAsyncContextManager[object]:
-        return _entered(blocking.callers_transaction(given.store))
+    def _member(self, name: str, member: Any) -> Any:
+        own = getattr(self._blocking, name)
+        if not inspect.isfunction(member):
+            return own
 
-    lifting = {"another": another, "forget": forget, "callers_transaction": callers_transaction}
-    own = {name: getattr(blocking, name) for name, _ in inspect.getmembers(contract, inspect.isfunction) if not name.startswith(("test_", "_"))}
-    lifted = contract()
-    vars(lifted).update(own, **{name: lifting[name] for name in own if name in lifting}, _in_threads=True)
-    return lifted
+        def call(*given: Any) -> Any:
+            return own(*(next((plain for lifted, plain in self._plain if lifted is one), one) for one in given))
+
+        async def soon(*given: Any) -> Any:
+            return call(*given)
+
+        shapes: dict[str, Callable[..., Any]] = {
+            "another": lambda *given: self.lift(call(*given)),
+            "callers_transaction": lambda *given: _entered(call(*given)),
+            "forget": soon,
+        }
+        return shapes.get(name, call)
 
 
 @asynccontextmanager
