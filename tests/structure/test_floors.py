@@ -31,6 +31,7 @@ HEAVY = ("asyncio", "concurrent.futures", "sqlite3")
 EAGER: dict[tuple[str, str], str] = {
     ("credkit.stores.sqlite", "sqlite3"): "the module is about nothing else, and nothing imports it for the host",
     ("credkit.testing.fixtures", "pytest"): "the module is about nothing else, and nothing imports it for the host",
+    ("credkit.testing.machine", "hypothesis"): "the module is about nothing else, and nothing imports it for the host",
     ("credkit.testing.strategies", "hypothesis"): "the module is about nothing else, and nothing imports it for the host",
 }
 """(module, what it imports at once): why it may."""

@@ -287,7 +287,7 @@ def _both(store: Any, records: Any, credentials: Any) -> tuple[Any, Any]:
     """Return both stores, with *store* in the place of one or both of them."""
     if hasattr(store, "records") and hasattr(store, "credentials"):
         return store.records, store.credentials
-    is_records, is_credentials = hasattr(store, "commit"), hasattr(store, "replace")
+    is_records, is_credentials = hasattr(store, "commit"), hasattr(store, "replace") and hasattr(store, "add")
     if not is_records and not is_credentials:
         raise TypeError("that is no store: a record store has `commit`, a credential store `replace`, and an object with both has `records` and `credentials`")
     return store if is_records else records, store if is_credentials else credentials
