@@ -28,6 +28,20 @@ from credkit.outbox import CodeDue, Intent, NoticeDue
 from credkit.passwords import OWASP_MINIMUM, RFC_9106_LOW_MEMORY, HashingProfile, PasswordRules
 from credkit.policy import CourierPolicy, Limits, Policy
 from credkit.ports import Record
+from credkit.testing.broken import BROKEN
+from credkit.testing.broken.breaches import SoundBreaches
+from credkit.testing.broken.credentials import SoundCredentials
+from credkit.testing.broken.hashing import SoundHashing
+from credkit.testing.broken.notifiers import SoundNotifier
+from credkit.testing.broken.records import SoundRecords
+from credkit.testing.contracts import (
+    AsyncBreachListContract,
+    AsyncCredentialStoreContract,
+    AsyncHashingContract,
+    AsyncNotifierContract,
+    AsyncRecordStoreContract,
+)
+from credkit.testing.contracts._kills import kills as contract_kills
 
 PAGES: Final = Path(__file__).parent
 
@@ -439,6 +453,34 @@ RETENTION: Final[Mapping[type, str]] = {
     Mark: "for 30 days, and then until the next change",
 }
 
+# Contracts -------------------------------------------------------------------------------------------------------------
+
+
+def kills() -> str:
+    """Every test of a contract, with what it catches."""
+    galleries = {contract: BROKEN[sound] for contract, sound in _SOUND.items()}
+    rows = [
+        (f"`{contract.__name__.removeprefix('Async')}`", name.removeprefix("test_").replace("_", " "), f"`{caught}`", _told(galleries[contract], caught))
+        for contract in galleries
+        for name, caught in contract_kills(contract).items()
+    ]
+    return table(("contract", "test", "catches", "which"), rows)
+
+
+def _told(gallery: Iterable[type], name: str) -> str:
+    (kind,) = [kind for kind in gallery if kind.__name__ == name]
+    text = prose(kind.__doc__).rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+_SOUND: Final[Mapping[type, type]] = {
+    AsyncRecordStoreContract: SoundRecords,
+    AsyncCredentialStoreContract: SoundCredentials,
+    AsyncNotifierContract: SoundNotifier,
+    AsyncHashingContract: SoundHashing,
+    AsyncBreachListContract: SoundBreaches,
+}
+
 # The run ---------------------------------------------------------------------------------------------------------------
 
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
@@ -456,6 +498,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "kit": kit,
     "fixed": fixed,
     "inventory": inventory,
+    "kills": kills,
 }
 
 

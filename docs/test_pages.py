@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,3 +92,21 @@ def test_a_whole_reset_is_tested_in_under_fifteen_lines() -> None:
     (shown,) = [content for language, content in fences(DOCS / "testing.md") if "def test_a_reset" in content]
     (function,) = [node for node in ast.parse(shown).body if isinstance(node, ast.FunctionDef)]
     assert (function.end_lineno or 0) - function.lineno + 1 < 15
+
+
+def test_a_contract_test_of_a_host_has_under_ten_lines_and_runs(tmp_path: Path) -> None:
+    (shown,) = [content for language, content in fences(DOCS / "testing.md") if "(RecordStoreContract)" in content]
+    assert len([line for line in shown.splitlines() if line]) < 10
+    (tmp_path / "test_host.py").write_text(shown, encoding="utf-8")
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    program = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c", os.devnull, str(tmp_path / "test_host.py")]
+    done = subprocess.run(  # noqa: S603  # this Python and this page
+        program, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert re.search(r"52 passed, 2 skipped", done.stdout), done.stdout + done.stderr
+
+
+def test_the_schedule_that_the_page_shows_is_the_one_that_is_printed(run_page: Callable[[Path], int], capsys: pytest.CaptureFixture[str]) -> None:
+    (shown,) = [content for language, content in fences(DOCS / "testing.md") if content.startswith("(what the block above prints)")]
+    run_page(DOCS / "testing.md")
+    assert shown.partition("\n\n")[2] in capsys.readouterr().out

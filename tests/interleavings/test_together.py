@@ -18,6 +18,8 @@ from interleavings import worlds
 from interleavings.test_password_reset import changes_are_announced, guesses_are_counted, no_session_outlives_a_change
 from interleavings.worlds import NEW, OLD, OTHER, THIRD, Journey, Prepared, change, complete, courier, explore_journeys, resend, sign_in, verify
 
+FOURTH = "five calm wolves hum"
+
 NAMES = ("verify", "guess", "resend", "complete", "change", "sign_in", "courier")
 
 
@@ -37,7 +39,7 @@ def call_of(prepared: Prepared, name: str, password: str) -> Journey:
 
 def explore_together(names: Sequence[str], *, faults: int) -> None:
     prepared = worlds.in_full_swing()
-    passwords = [NEW, OTHER, THIRD][: len(names)]
+    passwords = [NEW, OTHER, THIRD, FOURTH][: len(names)]
     calls = [call_of(prepared, name, password) for name, password in zip(names, passwords, strict=True)]
     guesses = guesses_are_counted(prepared)
     changes = changes_are_announced(prepared, passwords, no_session_outlives_a_change)

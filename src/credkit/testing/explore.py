@@ -171,7 +171,9 @@ def _told(moment: _Moment) -> str:
 def _result(result: object) -> str:
     if isinstance(result, Exception):
         return f"{type(result).__name__}({result})"
-    return "crashed" if result is CRASHED else type(result).__name__
+    if result is None or isinstance(result, bool | int):
+        return repr(result)
+    return "crashed" if result is CRASHED else type(result).__name__  # what it holds may be a secret
 
 
 # All flows together ----------------------------------------------------------------------------------------------------
