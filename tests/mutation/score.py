@@ -108,10 +108,18 @@ def _left_alone(tree: ast.Module) -> set[int]:
                 apart += [*node.decorator_list, *node.bases]
             elif isinstance(node, ast.AnnAssign):
                 apart.append(node.annotation)
-            elif (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__") or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            elif _is_all_or_docstring(node):
                 apart.append(node)
         _CACHE[id(tree)] = {id(inner) for outer in apart for inner in ast.walk(outer)}
     return _CACHE[id(tree)]
+
+
+def _is_all_or_docstring(node: ast.AST) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Name(id="__all__")]) | ast.Expr(value=ast.Constant()):
+            return True
+        case _:
+            return False
 
 
 Change = Callable[[ast.AST], ast.AST]
@@ -125,7 +133,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
             yield from ((SWAPS[type(node.ops[place])].__name__, _swapping_comparison(place)) for place in places)
         case ast.BinOp() | ast.BoolOp() if type(node.op) in SWAPS:
             yield SWAPS[type(node.op)].__name__, _swapping
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
+        case ast.UnaryOp(op=ast.Not(), operand=ast.expr()):
             yield "without not", lambda found: found.operand  # type: ignore[attr-defined]
         case ast.Constant(value=bool() as value):
             yield str(not value), lambda _: ast.Constant(value=not value)
@@ -240,7 +248,6 @@ def score(module: str, benches: list[Bench]) -> tuple[int, list[Mutant]]:
 def main(modules: list[str]) -> None:
     """Print the score of each module, and its survivors."""
     import argon2  # noqa: F401
-    import hypothesis.stateful  # noqa: F401
     import phonenumbers  # noqa: F401
     import pytest  # noqa: F401
 

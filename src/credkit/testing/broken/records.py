@@ -62,6 +62,7 @@ __all__ = [
     "SeesTheCallersTransaction",
     "SoundRecords",
     "SplitsALongCommit",
+    "StopsHalfway",
     "TakesACheckOfZeroForNone",
     "TakesEmptyForNone",
     "TakesZeroForAnything",
@@ -543,6 +544,18 @@ class LoadsKeyByKey(SoundRecords):
             if len(keys) > 2 and key == keys[len(keys) // 2]:
                 await self._later()
         return found
+
+
+class StopsHalfway(SoundRecords):
+    """Gives way between two writes, so that a commit that is cancelled stays as it is by then."""
+
+    async def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
+        """See `RecordStore.commit`."""
+        judged = self.sound.commit({**checks, **{write.key: write.expected_version for write in writes}}, [])
+        for write in writes if judged.done else ():
+            self.sound.commit({}, [write])
+            await self._later()
+        return judged
 
 
 class ListsTheNewestFirst(SoundRecords):
