@@ -19,6 +19,8 @@ __all__ = ["AsyncRecordStoreContract", "RecordStoreContract"]
 MANY: Final = 1200
 """Keys in the big commits: more than any store asks for in one statement, and more than the 999 variables of older SQLite builds."""
 
+_NO_OUTAGE: Final = "override break_off to have it tested: from then on the database takes no writes"
+
 _NO_TRANSACTION: Final = "override callers_transaction to have it tested: it opens a transaction as the application does, and rolls it back"
 
 
@@ -26,7 +28,7 @@ class AsyncRecordStoreContract(Contract):
     """What every `AsyncRecordStore` does. Subclass it, and give a fixture `store`: an empty store for each test, of at least pytest's function scope.
 
     The tests are coroutines, so any plugin that runs those will do, on asyncio or on trio. No side door is needed: what a test begins with is
-    committed. Two methods may be overridden, and make it stricter.
+    committed. Three methods may be overridden, and make it stricter.
     """
 
     def another(self, store: AsyncRecordStore) -> AsyncRecordStore:
@@ -36,6 +38,10 @@ class AsyncRecordStoreContract(Contract):
     def callers_transaction(self, store: AsyncRecordStore) -> AbstractAsyncContextManager[object]:
         """Return what opens a transaction on the application's own connection, and rolls it back at the end; as it stands, the tests about it are left out."""
         left_out(_NO_TRANSACTION)
+
+    def break_off(self, store: AsyncRecordStore) -> None:
+        """Keep the database from taking writes, as in an outage; as it stands, the test about it is left out."""
+        left_out(_NO_OUTAGE)
 
     # What comes back ------------------------------------------------------------------------------------------------
 
@@ -351,6 +357,16 @@ class AsyncRecordStoreContract(Contract):
                 return
         require_same(seen, 2, "a load sees the newest state, not the caller's snapshot")
 
+    async def test_a_commit_that_cannot_be_made_raises(self, store: AsyncRecordStore) -> None:
+        """Catches `SwallowsFailures`: silence is read as success, so that a guess is told without having been counted."""
+        await given(store, record("a"))
+        self.break_off(store)
+        try:
+            committed = await store.commit({}, [put(record("b"))])
+        except Exception:  # noqa: BLE001  # whatever it is
+            return
+        raise AssertionError(f"the database takes no writes, and a commit answered {committed}")
+
     # At once -----------------------------------------------------------------------------------------------------------
 
     async def test_of_200_counts_at_once_none_is_lost(self, store: AsyncRecordStore) -> None:
@@ -533,6 +549,10 @@ class RecordStoreContract(Contract):
     def callers_transaction(self, store: RecordStore) -> AbstractContextManager[object]:
         """Return what opens a transaction on the application's own connection, and rolls it back at the end; as it stands, the tests about it are left out."""
         left_out(_NO_TRANSACTION)
+
+    def break_off(self, store: RecordStore) -> None:
+        """Keep the database from taking writes, as in an outage; as it stands, the test about it is left out."""
+        left_out(_NO_OUTAGE)
 
 
 def _keys(found: Sequence[Record]) -> list[str]:
