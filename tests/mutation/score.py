@@ -229,20 +229,23 @@ class Bench:
             os._exit(code)
 
 
-def score(module: str, benches: list[Bench]) -> tuple[int, list[Mutant]]:
-    """Return how many mutants there are, and which survive."""
+def score(module: str, benches: list[Bench]) -> tuple[int, int]:
+    """Return how many mutants there are, and how many survive; print those as they are found."""
     made = list(mutants((ROOT / "src" / "credkit" / f"{module}.py").read_text(encoding="utf-8")))
     free = list(benches)
 
     def alive(mutant: Mutant) -> bool:
         bench = free.pop()
         try:
-            return bench.survives(module, mutant.source)
+            lives = bench.survives(module, mutant.source)
         finally:
             free.append(bench)
+        if lives:
+            print(f"    line {mutant.line}: {mutant.text}", flush=True)
+        return lives
 
     with ThreadPoolExecutor(len(benches)) as pool:
-        return len(made), [mutant for mutant, lives in zip(made, pool.map(alive, made), strict=True) if lives]
+        return len(made), sum(pool.map(alive, made))
 
 
 def main(modules: list[str]) -> None:
@@ -256,9 +259,7 @@ def main(modules: list[str]) -> None:
         for module in modules or list(TESTS):
             assert all(benches[0].passes(tests) for tests in TESTS[module]), f"the tests of {module} fail as it is"
             count, survivors = score(module, benches)
-            print(f"{module}: {count - len(survivors)} of {count} noticed, {(count - len(survivors)) / count:.1%}", flush=True)
-            for mutant in survivors:
-                print(f"    line {mutant.line}: {mutant.text}", flush=True)
+            print(f"{module}: {count - survivors} of {count} noticed, {(count - survivors) / count:.1%}", flush=True)
     finally:
         for bench in benches:
             shutil.rmtree(bench.root, ignore_errors=True)
