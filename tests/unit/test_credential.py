@@ -191,3 +191,8 @@ def test_a_new_credential_is_known_by_the_change_that_adds_it() -> None:
     )
     assert new.change_id == "m"
     assert "hash=" not in repr(new)
+
+
+def test_a_credential_is_in_force_unless_it_is_said_to_be_not() -> None:
+    whole = credential((MAIL, V))
+    assert (whole.disabled, whole.compromised, whole.earlier_hashes, whole.marks) == (False, False, (), ())
