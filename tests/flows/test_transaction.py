@@ -425,6 +425,21 @@ def test_a_lost_reply_of_a_deletion_is_found_out() -> None:
     assert len(store.commits) == 1
 
 
+def test_a_deletion_has_landed_when_all_that_it_deletes_is_gone() -> None:
+    store = Store()
+    store.put("there", b"x")
+
+    async def remove(transaction: Transaction) -> None:
+        for key in ("gone", "there"):
+            await transaction.load(key)
+            transaction.delete(key)
+
+    store.before = [failing(OSError("x"))]
+    run(store, remove)
+    assert store.get("there") is None
+    assert len(store.commits) == 2
+
+
 def test_of_a_commit_that_wrote_and_deleted_the_write_tells_what_became_of_it() -> None:
     store = Store()
     store.put("old", b"x")
