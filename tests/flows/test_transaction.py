@@ -440,6 +440,18 @@ def test_a_deletion_has_landed_when_all_that_it_deletes_is_gone() -> None:
     assert len(store.commits) == 2
 
 
+def test_a_commit_has_landed_although_one_of_its_records_has_been_written_again_since() -> None:
+    store = Store()
+
+    def written_again_and_no_reply() -> None:
+        store.put("a", b"another's")
+        raise OSError("x")
+
+    store.after = [written_again_and_no_reply]
+    assert run(store, append("a", "b")) == [b"x", b"x"]
+    assert len(store.commits) == 1
+
+
 def test_of_a_commit_that_wrote_and_deleted_the_write_tells_what_became_of_it() -> None:
     store = Store()
     store.put("old", b"x")
