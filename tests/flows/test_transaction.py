@@ -333,6 +333,28 @@ def test_waits_are_jittered_and_doubling_and_short() -> None:
     assert sum(longest) < 0.25
 
 
+class Lopsided:
+    """Chance that gives always the least or the greatest."""
+
+    def __init__(self, *, greatest: bool) -> None:
+        self.greatest = greatest
+
+    def token(self, size: int) -> bytes:
+        raise NotImplementedError
+
+    def below(self, bound: int) -> int:
+        return bound - 1 if self.greatest else 0
+
+
+@pytest.mark.parametrize(("greatest", "version"), [(False, 1), (True, 2**63 - 1)])
+def test_a_version_has_63_bits_and_is_never_the_one_that_means_absent(greatest: bool, version: int) -> None:
+    store = Store()
+    finish(transact(store, append("a"), entropy=Lopsided(greatest=greatest), pause=Pauses()))
+    record = store.get("a")
+    assert record is not None
+    assert record.version == version
+
+
 def test_every_attempt_writes_under_a_version_of_its_own() -> None:
     store = Store()  # F6
     store.before = [lambda: store.put("a", b"w")] * 8
