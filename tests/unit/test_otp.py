@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
@@ -289,6 +290,15 @@ def test_a_code_whose_key_is_gone_is_trouble_and_never_wrong(binding: Binding | 
     # F21.
     with pytest.raises(UnknownKey):
         code(challenge(binding=binding), keys=KeyRing({"k3": bytes(range(32))}))
+
+
+def test_that_a_key_is_gone_is_found_out_before_whose_code_it_is_is_at_hand() -> None:
+    """A report of the trouble may show what every function on the way held."""
+    with pytest.raises(UnknownKey) as caught:
+        code(challenge(), keys=KeyRing({"k3": bytes(range(32))}))
+    held = [repr(value) for frame, _ in traceback.walk_tb(caught.tb) if "credkit" in frame.f_globals["__name__"] for value in frame.f_locals.values()]
+    assert held
+    assert not any("ada@example.com" in text.lower() for text in held)
 
 
 # ------------------------------------------------------------------------------------------------------------------ guesses typed
