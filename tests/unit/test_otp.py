@@ -430,6 +430,13 @@ def test_what_cannot_work_is_not_built_whatever_is_said(changes: dict[str, Any])
         OtpPolicy(**changes, weaker_than_the_floor=True)
 
 
+@pytest.mark.parametrize("changes", [{"digits": 4, "comparisons": 1}, {"digits": 12, "comparisons": 11}, {"comparisons": 1, "lifetime": TICK}], ids=repr)
+def test_what_can_just_work_is_built_when_the_word_is_said(changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        OtpPolicy(**changes)
+    assert OtpPolicy(**changes, weaker_than_the_floor=True).weaker_than_the_floor
+
+
 def test_a_policy_at_its_floors_is_built() -> None:
     bounds = {"digits": (6, 12), "comparisons": (1, 10), "lifetime": (timedelta(seconds=30), LIFETIME), "repeat": (timedelta(0), timedelta(seconds=60))}
     for name, values in bounds.items():
