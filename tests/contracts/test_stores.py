@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,6 +106,12 @@ class InFile:
     """A file for each test."""
 
     path: Path
+
+    def break_off(self, store: Any) -> None:
+        """Take the tables away."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            for table in ("record", "identifier", "credential"):
+                connection.execute(f"DROP TABLE credkit_{table}")
 
     @pytest.fixture(autouse=True)
     def _file(self, tmp_path: Path) -> None:

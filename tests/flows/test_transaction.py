@@ -373,6 +373,28 @@ def test_waits_are_jittered_and_doubling_and_short() -> None:
     assert sum(longest) < 0.25
 
 
+class Lopsided:
+    """Chance that gives always the least or the greatest."""
+
+    def __init__(self, *, greatest: bool) -> None:
+        self.greatest = greatest
+
+    def token(self, size: int) -> bytes:
+        raise NotImplementedError
+
+    def below(self, bound: int) -> int:
+        return bound - 1 if self.greatest else 0
+
+
+@pytest.mark.parametrize(("greatest", "version"), [(False, 1), (True, 2**63 - 1)])
+def test_a_version_has_63_bits_and_is_never_the_one_that_means_absent(greatest: bool, version: int) -> None:
+    store = Store()
+    finish(transact(store, append("a"), entropy=Lopsided(greatest=greatest), pause=Pauses()))
+    record = store.get("a")
+    assert record is not None
+    assert record.version == version
+
+
 def test_every_attempt_writes_under_a_version_of_its_own() -> None:
     store = Store()  # F6
     store.before = [lambda: store.put("a", b"w")] * 8
@@ -462,6 +484,33 @@ def test_a_lost_reply_of_a_deletion_is_found_out() -> None:
 
     store.after = [failing(OSError("x"))]
     assert run(store, remove) == "removed"
+    assert len(store.commits) == 1
+
+
+def test_a_deletion_has_landed_when_all_that_it_deletes_is_gone() -> None:
+    store = Store()
+    store.put("there", b"x")
+
+    async def remove(transaction: Transaction) -> None:
+        for key in ("gone", "there"):
+            await transaction.load(key)
+            transaction.delete(key)
+
+    store.before = [failing(OSError("x"))]
+    run(store, remove)
+    assert store.get("there") is None
+    assert len(store.commits) == 2
+
+
+def test_a_commit_has_landed_although_one_of_its_records_has_been_written_again_since() -> None:
+    store = Store()
+
+    def written_again_and_no_reply() -> None:
+        store.put("a", b"another's")
+        raise OSError("x")
+
+    store.after = [written_again_and_no_reply]
+    assert run(store, append("a", "b")) == [b"x", b"x"]
     assert len(store.commits) == 1
 
 

@@ -47,6 +47,9 @@ class TestUsers(CredentialStoreContract):
         self.alone("DELETE FROM sign_in WHERE user_id = ?", credential_id)
         self.alone("DELETE FROM users WHERE id = ?", credential_id)
 
+    def break_off(self, store: Any) -> None:
+        self.alone("DROP TABLE users")
+
     def alone(self, statement: str, *values: str) -> None:
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             connection.execute(statement, values)

@@ -6,7 +6,8 @@ calls, and to refuse.py the calls that must not pass for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, assert_never, assert_type
 
@@ -35,7 +36,21 @@ from credkit.ports import (
 from credkit.secret import PasswordInput, Revealing, Secret, SecretValueHolder
 from credkit.stores.memory import AsyncMemoryStores, MemoryStores
 from credkit.stores.sqlite import AsyncSqliteStores, SqliteStores
-from credkit.testing import AsyncInbox, Inbox, async_kit_for_tests, kit_for_tests
+from credkit.testing import (
+    AsyncInbox,
+    Inbox,
+    Ports,
+    Report,
+    ScriptedEntropy,
+    Shared,
+    TestWorld,
+    World,
+    async_kit_for_tests,
+    explore,
+    kit_for_tests,
+)
+from credkit.testing.contracts import AsyncRecordStoreContract, ContractReport, RecordStoreContract, async_report, report
+from credkit.testing.races import in_threads, widened
 from credkit.tickets import Grant, Ticket
 
 # ------------------------------------------------------------------------------------------------------------- secrets
@@ -394,6 +409,39 @@ async def a_test_world_says_what_it_holds() -> None:
     other = async_kit_for_tests()
     assert_type(other.kit, AsyncCredkit)
     assert_type(await other.add("ada@example.com", password="nine grey herons wade"), Credential)
+
+
+class HostRecordsContract(RecordStoreContract):
+    """A host's contract test."""
+
+    def another(self, store: RecordStore) -> RecordStore:
+        return HostRecords()
+
+    @contextmanager
+    def callers_transaction(self, store: RecordStore) -> Generator[None, None, None]:
+        yield
+
+
+async def what_a_host_tests_with_is_typed() -> None:
+    assert_type(report(HostRecordsContract, HostRecords), ContractReport)
+    assert_type((await async_report(AsyncRecordStoreContract, AsyncHostRecords)).holds, bool)
+    assert_type(in_threads([HostRecords]), list[HostRecords | Exception])
+    assert_type(kit_for_tests().using(widened(MemoryStores())), TestWorld)
+    kit_for_tests(entropy=ScriptedEntropy(["12345678"])).inbox.assert_sent("reset_code", to="ada@example.com")
+
+
+async def _take_a_seat(ports: Ports) -> bool:
+    left: int = await ports.step("look", lambda shared: int(shared.extra["seats"]))
+    return left > 0
+
+
+def _nothing_is_wrong(shared: Shared, results: Sequence[Any]) -> None:
+    assert_type(shared.extra["seats"], Any)
+
+
+def exploring_is_typed() -> None:
+    world = World(shared=Shared(extra={"seats": 1}), flows={"Ada": _take_a_seat, "Bob": _take_a_seat}, check=_nothing_is_wrong)
+    assert_type(explore(world, faults=1), Report)
 
 
 # ------------------------------------------------------------------- extend here: one section for each journey of the kit

@@ -182,8 +182,8 @@ def test_it_verifies_nothing_else(standing: Standing, proved: Identifier | None)
 
 
 def test_what_a_credential_shows_holds_neither_hash_nor_address() -> None:
-    shown = repr(credential((MAIL, V), (PHONE, V), preferred=MAIL))
-    assert not any(secret in shown for secret in ("old hash", "Ada@", "ada@", "5552671", "v1"))
+    shown = repr(credential((MAIL, V), (PHONE, V), preferred=MAIL, earlier_hashes=("older hash",)))
+    assert not any(secret in shown for secret in ("old hash", "older hash", "Ada@", "ada@", "5552671", "v1"))
 
 
 def test_a_new_credential_is_known_by_the_change_that_adds_it() -> None:
@@ -362,3 +362,8 @@ CHANGES: list[Callable[[Credential], Credential]] = [
 def test_a_change_of_settings_after_too_many_is_refused(change: Callable[[Credential], Credential]) -> None:  # F1
     full = replace(BOTH, marks=marked(*[timedelta(0)] * MARKS).marks)
     assert refusal(lambda: change(full)) is Reason.TOO_MANY_CHANGES
+
+
+def test_a_credential_is_in_force_unless_it_is_said_to_be_not() -> None:
+    whole = credential((MAIL, V))
+    assert (whole.disabled, whole.compromised, whole.earlier_hashes, whole.marks) == (False, False, (), ())

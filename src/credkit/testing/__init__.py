@@ -1,4 +1,8 @@
-"""What a host's own test suite imports: kits that answer at once, fakes that can be steered, and the explorer of orders."""
+"""What a host's own test suite imports: kits that answer at once, fakes that can be steered, and the explorer of orders.
+
+Imported apart, so that nobody pays for what they do not use: `contracts` hold a host's stores and other ports to their duties, `broken` shows that
+they can fail, `machine` and `strategies` are for Hypothesis, `races` lets calls go at one moment, `fixtures` are for pytest.
+"""
 
 from credkit.testing.explore import CRASHED, BadSchedule, Fault, NotDeterministic, Report, World, explore
 from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, InstantHashing, NoPause, ScriptedEntropy, SeededEntropy

@@ -11,6 +11,7 @@ import pytest
 
 from credkit import Context
 from credkit.errors import Refused, StoreError
+from credkit.stores.memory import MemoryStores
 from credkit.testing import CRASHED, BadSchedule, NotDeterministic, Ports, Shared, World, explore
 
 ADA, PASSWORD, CONTEXT = "ada@example.com", "nine grey herons wade", Context.none()
@@ -137,3 +138,18 @@ def test_time_passes_as_a_step_of_its_own() -> None:
 
     explore(World(shared=shared, flows=[late, lambda ports: ports.advance(timedelta(minutes=2))], check=note))
     assert len(ends) == 2, "the pause is over in some orders and not in others"
+
+
+def test_running_one_flow_changes_the_stores_that_were_given_and_an_exploration_does_not() -> None:
+    stores = MemoryStores()
+    shared = Shared(stores)
+    shared.add(ADA, password=PASSWORD)
+
+    async def reset(ports: Ports) -> None:
+        await ports.kit("reset").reset.begin(ADA, context=CONTEXT)
+
+    explore(World(shared=shared, flows=[reset], check=lambda *_: None))
+    assert (len(stores.credentials.dump()), len(stores.records.dump())) == (1, 0)
+    shared.run(reset)
+    assert shared.stores is stores
+    assert stores.records.dump()

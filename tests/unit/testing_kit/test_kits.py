@@ -106,3 +106,18 @@ def loaded_by(statement: str) -> set[str]:
 @pytest.mark.parametrize("module", ["credkit.testing", "credkit.testing.contracts", "credkit.testing.broken", "credkit.testing.races"])
 def test_importing_what_hosts_test_with_loads_no_test_runner_and_no_loop(module: str) -> None:
     assert loaded_by(f"import {module}") & {"pytest", "_pytest", "hypothesis", "trio", "anyio", "asyncio", "unittest"} == set()
+
+
+def test_a_contract_is_as_strict_without_assertions_and_without_pytest() -> None:
+    program = f"""
+import sys; sys.path.insert(0, {str(package_folder().parent)!r})
+from credkit.stores.memory import MemoryStores
+from credkit.testing.broken.records import BlockingRecords, IgnoresChecks
+from credkit.testing.contracts import RecordStoreContract, report
+assert False, "python -O leaves this out"
+print(report(RecordStoreContract, lambda: MemoryStores().records).holds)
+print(report(RecordStoreContract, lambda: BlockingRecords(IgnoresChecks())).holds)
+print("pytest" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-O", "-I", "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["True", "False", "False"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
 from credkit.breaches import BreachCheckFailed, Fingerprint
 from credkit.lifting import finish
+from credkit.secret import Secret
 
 __all__ = [
     "AnswersYesOrNo",
@@ -20,7 +20,8 @@ __all__ = [
     "SoundBreaches",
 ]
 
-_LISTED: Final = hashlib.sha1(b"password", usedforsecurity=False).hexdigest().upper()
+_FINGERPRINT: Final = Fingerprint.of(Secret("password"))
+_LISTED: Final = _FINGERPRINT.prefix + _FINGERPRINT.suffix
 
 
 class SoundBreaches:

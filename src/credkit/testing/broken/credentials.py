@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from credkit.credential import Credential, NewCredential, Standing
-from credkit.errors import IdentifierTaken
+from credkit.errors import IdentifierTaken, StoreError
 from credkit.identifiers import Identifier
 from credkit.lifting import finish
 from credkit.stores.memory import MemoryCredentials
@@ -37,6 +37,7 @@ __all__ = [
     "SaysTakenToItsOwnChange",
     "SoundCredentials",
     "TakesAnyIdentifier",
+    "TakesFailuresForRefusals",
     "TakesNoneForEmpty",
     "TakesTheVersionGiven",
     "TouchesEverybody",
@@ -80,6 +81,7 @@ class SoundCredentials:
         """Begin empty, or as another handle on the same people."""
         self._sound = sound or _Open()
         self._gap = Gap()
+        self._is_down = False
         self.in_threads: bool = False
         """Whether it is called from threads, without a loop."""
 
@@ -93,15 +95,25 @@ class SoundCredentials:
 
     async def add(self, new: NewCredential, extra: object) -> Credential:
         """See `CredentialStore.add`."""
+        self._require_a_database()
         return self._sound.add(new, extra)
 
     async def replace(self, old: Credential, new: Credential) -> Credential | None:
         """See `CredentialStore.replace`."""
+        self._require_a_database()
         return self._sound.replace(old, new)
 
     def another(self) -> SoundCredentials:
         """Return another handle on the same people."""
         return self
+
+    def break_off(self) -> None:
+        """Take no writes from now on."""
+        self._is_down = True
+
+    def _require_a_database(self) -> None:
+        if self._is_down:
+            raise StoreError("the database is down")
 
     async def forget(self, credential_id: str) -> None:
         """Delete somebody, as an application does."""
@@ -262,6 +274,17 @@ class LooksAndThenAdds(SoundCredentials):
         self._sound.added.pop(new.change_id, None)
         self._give_free(new)
         return self._sound.add(new, extra)
+
+
+class TakesFailuresForRefusals(SoundCredentials):
+    """Takes whatever its database raises for a broken constraint."""
+
+    async def add(self, new: NewCredential, extra: object) -> Credential:
+        """See `CredentialStore.add`."""
+        try:
+            return await super().add(new, extra)
+        except StoreError:
+            raise IdentifierTaken from None
 
 
 class ForgetsHowItWasTyped(SoundCredentials):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from dataclasses import dataclass, field
 
 from credkit.errors import Busy
 from credkit.lifting import finish
 from credkit.passwords import Verification
+from credkit.ports import SystemEntropy
 from credkit.secret import Secret
 from credkit.testing.broken._gap import Gap
 
@@ -42,7 +42,7 @@ class SoundHashing:
 
     async def hash(self, password: Secret) -> str:
         """See `AsyncHashingPlace.hash`."""
-        return self._made(secrets.token_hex(8), password)
+        return self._made(SystemEntropy().token(8).hex(), password)
 
     async def verify(self, stored: str | None, password: Secret, *, typed: Secret | None = None) -> Verification:
         """See `AsyncHashingPlace.verify`."""
@@ -144,7 +144,7 @@ class SharesItsSalt(SoundHashing):
         """See `AsyncHashingPlace.hash`."""
         self._working = password
         await self._gap.pass_through(in_threads=self.in_threads)
-        return self._made(secrets.token_hex(8), self._working)
+        return self._made(SystemEntropy().token(8).hex(), self._working)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ __all__ = [
     "SeesTheCallersTransaction",
     "SoundRecords",
     "SplitsALongCommit",
+    "StopsHalfway",
+    "SwallowsFailures",
     "TakesACheckOfZeroForNone",
     "TakesEmptyForNone",
     "TakesZeroForAnything",
@@ -78,6 +80,7 @@ class SoundRecords:
         """Begin empty, or as another handle on the same records."""
         self.sound: MemoryRecords = sound or MemoryRecords()
         self._gap = Gap()
+        self._is_down = False
         self.in_threads: bool = False
         """Whether it is called from threads, without a loop."""
 
@@ -101,6 +104,10 @@ class SoundRecords:
         """Return another handle on the same records."""
         return self
 
+    def break_off(self) -> None:
+        """Take no writes from now on."""
+        self.sound = _Down(self.sound)
+
     @asynccontextmanager
     async def callers_transaction(self) -> AsyncGenerator[None, None]:
         """Open a transaction of the application's own, and roll it back at the end."""
@@ -114,6 +121,18 @@ class SoundRecords:
         """Return *writes*, each expecting what is there."""
         now = self.sound.load([write.key for write in writes])
         return [replace(write, expected_version=now[write.key].version if write.key in now else 0) for write in writes]
+
+
+class _Down(MemoryRecords):
+    """A store whose database takes no writes."""
+
+    def __init__(self, before: MemoryRecords) -> None:
+        super().__init__()
+        super().commit({}, [Write(key=record.key, expected_version=0, record=record) for record in before.dump()])
+
+    def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
+        """See `RecordStore.commit`."""
+        raise StoreError("the database is down")
 
 
 class _Rewrites(SoundRecords):
@@ -543,6 +562,30 @@ class LoadsKeyByKey(SoundRecords):
             if len(keys) > 2 and key == keys[len(keys) // 2]:
                 await self._later()
         return found
+
+
+class StopsHalfway(SoundRecords):
+    """Gives way between two writes, so that a commit that is cancelled stays as it is by then."""
+
+    async def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
+        """See `RecordStore.commit`."""
+        judged = self.sound.commit({**checks, **{write.key: write.expected_version for write in writes}}, [])
+        for write in writes if judged.done else ():
+            self.sound.commit({}, [write])
+            await self._later()
+        return judged
+
+
+class SwallowsFailures(SoundRecords):
+    """Logs what went wrong, and answers."""
+
+    def break_off(self) -> None:
+        """Take no writes from now on."""
+        self._is_down = True
+
+    async def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
+        """See `RecordStore.commit`."""
+        return Committed(done=True, current={}) if self._is_down else self.sound.commit(checks, writes)
 
 
 class ListsTheNewestFirst(SoundRecords):

@@ -9,13 +9,13 @@ import inspect
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import wraps
 from typing import Any, ClassVar, Final, NoReturn, TypeAlias, TypeVar
 
 from credkit.lifting import finish
 
-__all__ = ["Contract", "at_once", "breathe", "derived", "duties", "left_out", "require", "require_same"]
+__all__ = ["Contract", "at_once", "breathe", "cancelled", "derived", "duties", "left_out", "require", "require_same"]
 
 C = TypeVar("C", bound=type)
 
@@ -197,6 +197,31 @@ async def breathe() -> None:
     import asyncio  # noqa: PLC0415  # as above
 
     await asyncio.sleep(0)
+
+
+async def cancelled(call: Callable[[], Coroutine[Any, Any, Any]], *, after: int) -> None:
+    """Begin *call* as a task, and cancel it when it has given way so many times, if it has not ended by then."""
+    if _on_trio():
+        import trio  # noqa: PLC0415  # as above
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_ignoring, call)
+            for _ in range(after):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+        return
+    import asyncio  # noqa: PLC0415  # as above
+
+    task = asyncio.create_task(_ignoring(call))
+    for _ in range(after):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _ignoring(call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    with suppress(Exception):  # what has become of it is looked at afterwards
+        await call()
 
 
 def _on_trio() -> bool:

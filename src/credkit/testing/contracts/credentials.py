@@ -17,6 +17,8 @@ from credkit.testing.contracts._samples import ADA, BOB, CAROL, CHANGES, LOOK_AL
 
 __all__ = ["AsyncCredentialStoreContract", "CredentialStoreContract"]
 
+_NO_OUTAGE: Final = "override break_off to have it tested: from then on the database takes no writes"
+
 _NO_TRANSACTION: Final = "override callers_transaction to have it tested: it opens a transaction as the application does, and rolls it back"
 
 _NO_FORGETTING: Final = "override forget to have it tested: it deletes a user as the application does, so that their id may be used again"
@@ -26,7 +28,7 @@ class AsyncCredentialStoreContract(Contract):
     """What every `AsyncCredentialStore` does. Subclass it, and give a fixture `store`: an empty store for each test.
 
     The tests are coroutines, so any plugin that runs those will do, on asyncio or on trio. No side door is needed: whom a test begins with is
-    added. Four methods may be overridden, and make it stricter.
+    added. Five methods may be overridden, and make it stricter.
     """
 
     def another(self, store: AsyncCredentialStore) -> AsyncCredentialStore:
@@ -44,6 +46,10 @@ class AsyncCredentialStoreContract(Contract):
     def callers_transaction(self, store: AsyncCredentialStore) -> AbstractAsyncContextManager[object]:
         """Return what opens a transaction on the application's own connection, and rolls it back at the end; as it stands, the tests about it are left out."""
         left_out(_NO_TRANSACTION)
+
+    def break_off(self, store: AsyncCredentialStore) -> None:
+        """Keep the database from taking writes, as in an outage; as it stands, the test about it is left out."""
+        left_out(_NO_OUTAGE)
 
     async def _add(self, store: AsyncCredentialStore, made: NewCredential) -> Credential:
         return await store.add(made, self.extra())
@@ -360,6 +366,19 @@ class AsyncCredentialStoreContract(Contract):
         require(stored is not None, "a replace of the newest version is done, or raises")
         require_equal(await self.another(store).get(added.id), stored, why)
 
+    async def test_a_change_that_cannot_be_made_raises(self, store: AsyncCredentialStore) -> None:
+        """Catches `TakesFailuresForRefusals`: a failure passes for "somebody has that", or for "too late"."""
+        added = await self._add(store, new(ADA))
+        self.break_off(store)
+        for call in (partial(self._add, store, new(BOB, change_id="other")), partial(store.replace, added, replace(added, password_hash="another"))):
+            try:
+                answer: object = await call()
+            except IdentifierTaken:
+                answer = "IdentifierTaken"
+            except Exception:  # noqa: BLE001, S112  # whatever it is
+                continue
+            raise AssertionError(f"the database takes no writes; that is a failure, and neither an answer nor a refusal, and here it was {answer!r}")
+
 
 @derived(AsyncCredentialStoreContract, LiftedCredentials)
 class CredentialStoreContract(Contract):
@@ -383,3 +402,7 @@ class CredentialStoreContract(Contract):
     def callers_transaction(self, store: CredentialStore) -> AbstractContextManager[object]:
         """Return what opens a transaction on the application's own connection, and rolls it back at the end; as it stands, the tests about it are left out."""
         left_out(_NO_TRANSACTION)
+
+    def break_off(self, store: CredentialStore) -> None:
+        """Keep the database from taking writes, as in an outage; as it stands, the test about it is left out."""
+        left_out(_NO_OUTAGE)

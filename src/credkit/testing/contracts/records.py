@@ -11,13 +11,15 @@ from typing import Any, Final
 
 from credkit.lifting import LiftedRecords
 from credkit.ports import AsyncRecordStore, Committed, Record, RecordStore
-from credkit.testing.contracts._driving import Contract, derived, left_out, require, require_same
+from credkit.testing.contracts._driving import Contract, cancelled, derived, left_out, require, require_same
 from credkit.testing.contracts._samples import DAY, NOW, TICK, delete, given, put, record
 
 __all__ = ["AsyncRecordStoreContract", "RecordStoreContract"]
 
 MANY: Final = 1200
 """Keys in the big commits: more than any store asks for in one statement, and more than the 999 variables of older SQLite builds."""
+
+_NO_OUTAGE: Final = "override break_off to have it tested: from then on the database takes no writes"
 
 _NO_TRANSACTION: Final = "override callers_transaction to have it tested: it opens a transaction as the application does, and rolls it back"
 
@@ -26,7 +28,7 @@ class AsyncRecordStoreContract(Contract):
     """What every `AsyncRecordStore` does. Subclass it, and give a fixture `store`: an empty store for each test, of at least pytest's function scope.
 
     The tests are coroutines, so any plugin that runs those will do, on asyncio or on trio. No side door is needed: what a test begins with is
-    committed. Two methods may be overridden, and make it stricter.
+    committed. Three methods may be overridden, and make it stricter.
     """
 
     def another(self, store: AsyncRecordStore) -> AsyncRecordStore:
@@ -36,6 +38,10 @@ class AsyncRecordStoreContract(Contract):
     def callers_transaction(self, store: AsyncRecordStore) -> AbstractAsyncContextManager[object]:
         """Return what opens a transaction on the application's own connection, and rolls it back at the end; as it stands, the tests about it are left out."""
         left_out(_NO_TRANSACTION)
+
+    def break_off(self, store: AsyncRecordStore) -> None:
+        """Keep the database from taking writes, as in an outage; as it stands, the test about it is left out."""
+        left_out(_NO_OUTAGE)
 
     # What comes back ------------------------------------------------------------------------------------------------
 
@@ -351,6 +357,16 @@ class AsyncRecordStoreContract(Contract):
                 return
         require_same(seen, 2, "a load sees the newest state, not the caller's snapshot")
 
+    async def test_a_commit_that_cannot_be_made_raises(self, store: AsyncRecordStore) -> None:
+        """Catches `SwallowsFailures`: silence is read as success, so that a guess is told without having been counted."""
+        await given(store, record("a"))
+        self.break_off(store)
+        try:
+            committed = await store.commit({}, [put(record("b"))])
+        except Exception:  # noqa: BLE001  # whatever it is
+            return
+        raise AssertionError(f"the database takes no writes, and a commit answered {committed}")
+
     # At once -----------------------------------------------------------------------------------------------------------
 
     async def test_of_200_counts_at_once_none_is_lost(self, store: AsyncRecordStore) -> None:
@@ -421,6 +437,15 @@ class AsyncRecordStoreContract(Contract):
         require_same([result for result in results if result is not None], [], "reading and writing at once raised")
         require_same([pair for pair in seen if pair[0] != pair[1]], [], "a load saw one of two records before a commit of both, and the other after it")
         require_same(seen, sorted(seen), "a later load saw an earlier state")
+
+    async def test_a_cancelled_commit_lands_whole_or_not_at_all(self, store: AsyncRecordStore) -> None:
+        """Catches `StopsHalfway`: gives way between two writes of a commit. A client that hangs up cancels its request."""
+        for after in range(8):
+            keys = [f"{after}-{n}" for n in range(5)]
+            await cancelled(partial(store.commit, {}, [put(record(key)) for key in keys]), after=after)
+            found = len(await store.load(keys))
+            require(found in {0, 5}, f"of a cancelled commit of 5 records, {found} are there")
+        require((await store.commit({}, [put(record("after"))])).done, "after a commit was cancelled, the store goes on")
 
     # Due -----------------------------------------------------------------------------------------------------------------
 
@@ -510,7 +535,7 @@ class AsyncRecordStoreContract(Contract):
         require_same(await store.purge(NOW + DAY, 10), 1, "a record whose expiry was moved is forgotten then")
 
 
-@derived(AsyncRecordStoreContract, LiftedRecords)
+@derived(AsyncRecordStoreContract, LiftedRecords, without=["test_a_cancelled_commit_lands_whole_or_not_at_all"])  # nothing cancels a blocking call
 class RecordStoreContract(Contract):
     """What every `RecordStore` does. Subclass it, and give a fixture `store`: an empty store for each test.
 
@@ -524,6 +549,10 @@ class RecordStoreContract(Contract):
     def callers_transaction(self, store: RecordStore) -> AbstractContextManager[object]:
         """Return what opens a transaction on the application's own connection, and rolls it back at the end; as it stands, the tests about it are left out."""
         left_out(_NO_TRANSACTION)
+
+    def break_off(self, store: RecordStore) -> None:
+        """Keep the database from taking writes, as in an outage; as it stands, the test about it is left out."""
+        left_out(_NO_OUTAGE)
 
 
 def _keys(found: Sequence[Record]) -> list[str]:
