@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 _CONTEXT = Context(device="this terminal", session_key="demo")
 _OTHER_DEVICE = Context(device="another device")
+_EMAIL, _NUMBER = "Ada.Lovelace@example.com", "+14155552672"
 _PATHS = Paths(approve="/security/approve", undo="/security/undo")
 
 
@@ -268,10 +269,15 @@ class _Mailbox:
     def __init__(self) -> None:
         self.shown = io.StringIO()
         self._console = ConsoleNotifier(self.shown)
+        self._links: dict[str, str] = {}
 
     def deliver(self, message: Message) -> None:
         before = self.shown.tell()
         self._console.deliver(message)
+        self.shown.seek(before)
+        found = re.search(r"https://\S+#\S+", self.shown.read())
+        if found is not None:
+            self._links[message.to.address] = found[0]
         self.shown.seek(before)
         print("\n".join(f"    {line}" for line in self.shown.read().strip("\n").split("\n")))
 
@@ -282,12 +288,11 @@ class _Mailbox:
             raise _Failed("no message with a code came")
         return codes[-1]
 
-    def link(self) -> str:
-        """Return the newest link."""
-        links: list[str] = re.findall(r"https://\S+#\S+", self.shown.getvalue())
-        if not links:
+    def link(self, to: str) -> str:
+        """Return the newest link that went there."""
+        if to not in self._links:
             raise _Failed("no message with a link came")
-        return links[-1]
+        return self._links[to]
 
 
 class _Failed(Exception):
@@ -314,7 +319,7 @@ def script(path: Path | None) -> int:
 
 
 def _script(kit: Credkit, mailbox: _Mailbox) -> None:
-    email, phone = "Ada.Lovelace@example.com", "(415) 555-2671"
+    email, phone = _EMAIL, "(415) 555-2671"
     first, second, third = "nine grey herons wade", "four loud kettles sing", "six brown otters swim"
 
     _step("Somebody types half an email address.")
@@ -362,23 +367,29 @@ def _script(kit: Credkit, mailbox: _Mailbox) -> None:
     change = kit.password.change(signed_in.session, second, third, context=_CONTEXT)
     _require(change.session_epoch == signed_in.session.session_epoch + 1, "all other sessions have ended, and this one goes on under the new epoch")
     who = replace(signed_in.session, session_epoch=change.session_epoch)
-    _script_settings(kit, mailbox, who)
+    link = _script_settings(kit, mailbox, who)
     _script_undo(kit, mailbox, who)
+    _script_dispute(kit, mailbox, link, third)
 
+    _script_stranger(kit, mailbox, reset_ticket)
+
+
+def _script_stranger(kit: Credkit, mailbox: _Mailbox, adas: Ticket) -> None:
     _step("A stranger asks for a reset of an address that nobody has.")
     sent_before = mailbox.shown.getvalue()
     stranger = kit.reset.begin("nobody@example.com", context=_CONTEXT)
-    _require(stranger.public().keys() == reset_ticket.public().keys(), "the answer tells no more than Ada's did")
+    _require(stranger.public().keys() == adas.public().keys(), "the answer tells no more than Ada's did")
     _require(mailbox.shown.getvalue() == sent_before, "nothing was sent")
     _refused("whatever code the stranger tries", Reason.CODE_WRONG, lambda: kit.reset.verify(stranger, "12345678", context=_CONTEXT))
 
 
-def _script_settings(kit: Credkit, mailbox: _Mailbox, who: Session) -> None:
+def _script_settings(kit: Credkit, mailbox: _Mailbox, who: Session) -> str:
+    """Change settings; return the link that undoes the first change, as it went to the address."""
     settings, phone, address = kit.settings, "(415) 555-2672", "ada@lovelace.example.com"
 
     _step("She wants to change her settings. The page shows her a number; a link goes to her address.")
     asked = settings.request(who, context=_CONTEXT)
-    link, code = mailbox.link(), settings.status(who, asked).match_code or ""
+    link, code = mailbox.link(_EMAIL), settings.status(who, asked).match_code or ""
     print(f"    the page that waits shows {code}, and no message does")
     _refused("opening before she has approved", Reason.APPROVAL_PENDING, lambda: settings.open(who, asked, context=_CONTEXT))
     _step("A mail scanner opens the link and presses what it finds.")
@@ -390,28 +401,30 @@ def _script_settings(kit: Credkit, mailbox: _Mailbox, who: Session) -> None:
     ticket = settings.add_identifier(who, window, phone, context=_CONTEXT)
     added = settings.confirm_identifier(who, window, ticket, mailbox.code(), context=_CONTEXT)
     _require(len(added.credential.verified) == 2, "the number is hers once its code has come back")
+    undo_link = mailbox.link(_EMAIL)
     settings.done(who, window)
     _refused("one more edit after Done", Reason.APPROVAL_OVER, lambda: settings.prefer(who, window, phone, context=_CONTEXT))
 
     _step("Somebody at her unlocked desk asks for exactly one change: another address in the place of hers.")
-    exact = [ChangeIdentifier("Ada.Lovelace@example.com", address)]
+    exact = [ChangeIdentifier(_EMAIL, address)]
     asked = settings.request(who, exact, context=_CONTEXT)
-    denied = mailbox.link()
+    denied = mailbox.link(_EMAIL)
     print(f"    the page behind the link shows: {_lines(settings.review(denied).changes)}")
     settings.deny(denied, context=_OTHER_DEVICE)
     _refused("going on after she has denied it", Reason.APPROVAL_DENIED, lambda: settings.open(who, asked, context=_CONTEXT))
+    return undo_link
 
 
 def _script_undo(kit: Credkit, mailbox: _Mailbox, who: Session) -> None:
     settings, undo, address = kit.settings, kit.undo, "ada@lovelace.example.com"
 
     _step("She approves that change herself, and thinks better of it: the notice to the old address holds a link to undo it.")
-    asked = settings.request(who, [ChangeIdentifier("Ada.Lovelace@example.com", address)], context=_CONTEXT)
-    settings.approve(mailbox.link(), settings.status(who, asked).match_code, context=_OTHER_DEVICE)
+    asked = settings.request(who, [ChangeIdentifier(_EMAIL, address)], context=_CONTEXT)
+    settings.approve(mailbox.link(_EMAIL), settings.status(who, asked).match_code, context=_OTHER_DEVICE)
     window = settings.open(who, asked, context=_CONTEXT)
-    ticket = settings.change_identifier(who, window, "Ada.Lovelace@example.com", address, context=_CONTEXT)
+    ticket = settings.change_identifier(who, window, _EMAIL, address, context=_CONTEXT)
     settings.confirm_identifier(who, window, ticket, mailbox.code(), context=_CONTEXT)
-    link = mailbox.link()
+    link = mailbox.link(_EMAIL)
     _refused("the link alone", Reason.UNDO_PROOF_REQUIRED, lambda: undo.complete(link, context=_OTHER_DEVICE))
     proof = undo.begin(link, context=_OTHER_DEVICE)
     grant = undo.verify(proof, mailbox.code(), context=_OTHER_DEVICE)
@@ -420,6 +433,21 @@ def _script_undo(kit: Credkit, mailbox: _Mailbox, who: Session) -> None:
     _require("ada.lovelace@example.com" in entered and address not in entered, "with a code to the number, which nothing has touched, the address is back")
     _require(not kit.sign_in.holds(who), "every session has ended")
     _refused("the same link again", Reason.UNDO_INVALID, lambda: undo.complete(link, context=_OTHER_DEVICE))
+
+
+def _script_dispute(kit: Credkit, mailbox: _Mailbox, link: str, password: str) -> None:
+    email, phone = _EMAIL, "(415) 555-2672"
+
+    _step("Somebody who reads her mail wants to undo the mobile number as well, and can prove nothing: everybody concerned may object for a day.")
+    _refused("somebody else's address, typed in full", Reason.CONFIRMATION_WRONG, lambda: kit.undo.dispute(link, phone, context=_OTHER_DEVICE))
+    kit.undo.dispute(link, email, context=_OTHER_DEVICE)
+    objection = mailbox.link(_NUMBER)
+    who = kit.sign_in.with_password(email, password, context=_CONTEXT).session
+    _refused("any change meanwhile", Reason.CHANGES_FROZEN, lambda: kit.settings.request(who, context=_CONTEXT))
+    kit.undo.contest(objection, phone, context=_OTHER_DEVICE)
+    kept = kit.admin.settle_dispute(who.credential_id, restore=False, actor="demo")
+    _require(len(kept.verified) == 2, "she objects by text message, the shop decides for her, and the number stays")
+    _require(kit.settings.view(who).has_password, "her password is what it was")
 
 
 def _step(text: str) -> None:

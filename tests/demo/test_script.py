@@ -50,6 +50,8 @@ FACTS = [
     "ok: with a code to the number, which nothing has touched, the address is back",
     "ok: every session has ended",
     'ok: refused: the same link again: "',
+    'ok: refused: any change meanwhile: "',
+    "ok: she objects by text message, the shop decides for her, and the number stays",
     "ok: nothing was sent",
     "All steps did what they should.",
 ]
