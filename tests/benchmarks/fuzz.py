@@ -84,6 +84,7 @@ PARSERS: Final[dict[str, Parser]] = {
     "HashFacts": (HASHER.describe, (), 8),
     "normalize_code": (normalize_code, (), 6),
     "Token.parse": (Token.parse, (), 4),
+    "Token.in_link": (Token.in_link, (), 4),
     "KeyRing.parse": (KeyRing.parse, (ConfigurationError,), 4),
     "challenges": (lambda text: Challenge.from_payload(text.encode("utf-8", "surrogatepass")), (UnreadableRecord,), 5),
     "grants": (lambda text: GrantRecord.from_payload(text.encode("utf-8", "surrogatepass")), (UnreadableRecord,), 5),
