@@ -320,7 +320,7 @@ FIXED: Final = (
         "NIST SP 800-63B-4 3.1.1.2 asks for 64 at least; never cut off",
     ),
     ("credkit.context", "SHOWN_CHARACTERS", "characters of `device` and `place`", "strangers choose them, and official messages show them"),
-    ("credkit.credential", "MARKS", "changes of one credential in 30 days", "one more is refused, as its owner could be left untold"),
+    ("credkit.credential", "MARKS", "changes of one credential in 30 days", "one more is refused, as its owner could be left untold; a reset by code, an undo and the end of sessions are not"),
     ("credkit.flows.transaction", "ATTEMPTS", "tries of a commit before `Busy`", "64 writers of one record all get through"),
     ("credkit.flows.challenges", "_RETENTION", "an ended ticket or grant is kept for", 'its page hears "expired", not "unknown"'),
     ("credkit.flows.approvals", "_MOST_EDITS", "changes that one request names, at most", "as many as a person reads"),

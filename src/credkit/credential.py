@@ -162,7 +162,8 @@ class Credential:
         earlier passwords are kept; more of them, from a time when it was greater, are dropped.
 
         Raises:
-            Refused: Too many changes lately.
+            Refused: Too many changes lately; never to whoever has *proved* an identifier, as that is the owner's way back, and somebody who knows
+                the password could use up the changes.
         """
         return replace(
             self,
@@ -170,7 +171,7 @@ class Credential:
             identifiers=tuple(_proved(self.identifiers, proved, now)),
             session_epoch=self.session_epoch + 1,
             generation=generation,
-            marks=self.with_mark(change_id, now),
+            marks=self.with_mark(change_id, now, always=proved is not None),
             compromised=False,
             earlier_hashes=(*filter(None, [self.password_hash]), *self.earlier_hashes)[:history],
         )

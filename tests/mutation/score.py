@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 TESTS: dict[str, list[list[str]]] = {
     "budgets": [["tests/unit/test_budgets.py"], ["tests/properties/test_budgets.py"], ["tests/flows/test_metering.py"]],
     "otp": [["tests/unit/test_otp.py"], ["tests/properties/test_otp.py"], ["tests/flows/test_challenges.py"]],
+    "approvals": [["tests/unit/test_approvals.py"], ["tests/properties/test_approvals.py"], ["tests/flows/test_account_settings.py"]],
+    "history": [["tests/unit/test_history.py"], ["tests/properties/test_history.py"], ["tests/flows/test_undo.py"]],
     "credential": [["tests/unit/test_credential.py"], ["tests/flows/test_changes.py", "tests/flows/test_password_reset.py", "tests/flows/test_compromised.py"]],
     "flows/transaction": [["tests/flows/test_transaction.py"], ["tests/interleavings/test_transaction.py"]],
 }

@@ -164,6 +164,11 @@ def test_a_new_password_after_too_many_changes_is_refused() -> None:
     assert caught.value.reason is Reason.TOO_MANY_CHANGES
 
 
+def test_a_new_password_by_a_code_is_set_however_many_changes_there_were() -> None:
+    after = changed(marked(*[timedelta(0)] * 64), MAIL)
+    assert (len(after.marks), after.marks[-1].change_id) == (64, "change")
+
+
 @pytest.mark.parametrize("proved", [MAIL, EmailAddress.parse("ADA@example.com")])
 def test_the_code_that_allowed_it_verifies_an_identifier_that_was_carried_over(proved: Identifier) -> None:
     after = changed(credential((MAIL, C), (WORK, C), (PHONE, U)), proved)
