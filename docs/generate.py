@@ -320,7 +320,12 @@ FIXED: Final = (
         "NIST SP 800-63B-4 3.1.1.2 asks for 64 at least; never cut off",
     ),
     ("credkit.context", "SHOWN_CHARACTERS", "characters of `device` and `place`", "strangers choose them, and official messages show them"),
-    ("credkit.credential", "MARKS", "changes of one credential in 30 days", "one more is refused, as its owner could be left untold; a reset by code, an undo and the end of sessions are not"),
+    (
+        "credkit.credential",
+        "MARKS",
+        "changes of one credential in 30 days",
+        "one more is refused, as its owner could be left untold; a reset by code, an undo and the end of sessions are not",
+    ),
     ("credkit.flows.transaction", "ATTEMPTS", "tries of a commit before `Busy`", "64 writers of one record all get through"),
     ("credkit.flows.challenges", "_RETENTION", "an ended ticket or grant is kept for", 'its page hears "expired", not "unknown"'),
     ("credkit.flows.approvals", "_MOST_EDITS", "changes that one request names, at most", "as many as a person reads"),
@@ -761,7 +766,7 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
         "credential_id": ("personal", "Whose."),
         "entries": ("personal", "What the sign-in was before each recent change; see below."),
         "hold": ("personal", "What an undo holds back for a while; see below."),
-        "freeze": ("state", 'What "it was not me" holds still; see below.'),
+        "frozen_until": ("state", 'Until when "it was not me" holds everything still.'),
         "dispute": ("state", "An undo that waits for objections; see below."),
         "carried": _CARRIED,
     },
@@ -781,7 +786,6 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
     Hold: {
         "until": ("state", "Until when."),
         "only": ("personal", "The identifiers that codes and approvals may go to."),
-        "frozen": ("state", "Whether nothing at all may be changed or reset."),
     },
     Dispute: {
         "id": ("state", "Names the contest link."),

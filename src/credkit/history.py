@@ -92,13 +92,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """What is held still for a while."""
+    """What is held back for a while."""
 
     until: datetime
     only: tuple[Identifier, ...] = ()
     """Codes and approvals go to these and nowhere else."""
-    frozen: bool = False
-    """Whether nothing at all may be changed or reset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +126,8 @@ class History:
     entries: tuple[Entry, ...] = ()
     hold: Hold | None = None
     """What an undo holds back."""
-    freeze: Hold | None = None
-    """What "it was not me" holds still, beside and apart from that."""
+    frozen_until: datetime | None = None
+    """Until when "it was not me" holds everything still, beside and apart from that."""
     dispute: Dispute | None = None
     carried: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)
 
@@ -139,7 +137,7 @@ class History:
 
     def frozen(self, now: datetime) -> bool:
         """Return whether nothing may be changed or reset."""
-        return self.dispute is not None or any(hold.frozen and now < hold.until for hold in (self.hold, self.freeze) if hold is not None)
+        return self.dispute is not None or (self.frozen_until is not None and now < self.frozen_until)
 
     def rests_on(self, dispute_id: str) -> bool:
         """Return whether that dispute is open and nobody has objected."""
@@ -246,7 +244,7 @@ class History:
             "credential_id": self.credential_id,
             "entries": [_entry_fields(entry) for entry in self.entries],
             "hold": None if self.hold is None else _hold_fields(self.hold),
-            "freeze": None if self.freeze is None else _hold_fields(self.freeze),
+            "frozen_until": as_json(self.frozen_until),
             "dispute": None if self.dispute is None else _dispute_fields(self.dispute),
         }
         return sealed(fields, self.carried, keys, site=site, record_key=record_key)
@@ -260,12 +258,12 @@ class History:
             UnknownKey: They were sealed with a key that is not on the ring.
         """
         fields = unsealed(payload, keys, site=site, record_key=record_key)
-        hold, freeze, dispute = fields.maybe_part("hold"), fields.maybe_part("freeze"), fields.maybe_part("dispute")
+        hold, dispute = fields.maybe_part("hold"), fields.maybe_part("dispute")
         return cls(
             credential_id=fields.text("credential_id"),
             entries=tuple(_read_entry(Fields(entry)) for entry in fields.items("entries")),
             hold=None if hold is None else _read_hold(hold),
-            freeze=None if freeze is None else _read_hold(freeze),
+            frozen_until=fields.maybe_moment("frozen_until"),
             dispute=None if dispute is None else _read_dispute(dispute),
             carried=dict(fields.rest()),
         )
@@ -372,12 +370,12 @@ def _read_registered(fields: Fields) -> Registered:
 
 
 def _hold_fields(hold: Hold) -> dict[str, Json]:
-    return {"until": as_json(hold.until), "only": [identifier_fields(i) for i in hold.only], "frozen": hold.frozen}
+    return {"until": as_json(hold.until), "only": [identifier_fields(i) for i in hold.only]}
 
 
 def _read_hold(fields: Fields) -> Hold:
     only = tuple(read_identifier(Fields(item)) for item in fields.items("only"))
-    return Hold(until=fields.moment("until"), only=only, frozen=fields.flag("frozen"))
+    return Hold(until=fields.moment("until"), only=only)
 
 
 def _dispute_fields(dispute: Dispute) -> dict[str, Json]:

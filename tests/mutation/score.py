@@ -26,7 +26,11 @@ TESTS: dict[str, list[list[str]]] = {
     "otp": [["tests/unit/test_otp.py"], ["tests/properties/test_otp.py"], ["tests/flows/test_challenges.py"]],
     "approvals": [["tests/unit/test_approvals.py"], ["tests/properties/test_approvals.py"], ["tests/flows/test_account_settings.py"]],
     "history": [["tests/unit/test_history.py"], ["tests/properties/test_history.py"], ["tests/flows/test_undo.py"]],
-    "credential": [["tests/unit/test_credential.py"], ["tests/flows/test_changes.py", "tests/flows/test_password_reset.py", "tests/flows/test_compromised.py"]],
+    "credential": [
+        ["tests/unit/test_credential.py"],
+        ["tests/flows/test_changes.py", "tests/flows/test_password_reset.py", "tests/flows/test_compromised.py"],
+        ["tests/flows/test_reminder.py"],
+    ],
     "flows/transaction": [["tests/flows/test_transaction.py"], ["tests/interleavings/test_transaction.py"]],
 }
 """By module: what is run against a mutant of it, one list after the other until something fails."""

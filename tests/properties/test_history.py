@@ -223,20 +223,27 @@ def test_after_an_undo_codes_go_only_to_what_it_did_not_touch(
     steps=changes((*POOL, THIEF)),
     typed=st.sampled_from([*POOL, THIEF]),
     cooling=st.tuples(st.integers(0, 30), st.integers(0, 30)).map(sorted),
-    frozen=st.sampled_from([None, Hold(until=START + timedelta(days=3), only=(MAIL, WORK)), Hold(until=START + timedelta(days=3), frozen=True)]),
+    still=st.tuples(
+        st.sampled_from([None, Hold(until=START + timedelta(days=3), only=(MAIL, WORK)), Hold(until=START + timedelta(days=3))]),
+        st.sampled_from([None, START + timedelta(days=3)]),
+    ),
 )
 def test_a_reset_goes_to_what_is_trusted_or_where_it_went_before_anything_was_verified(
-    held: list[tuple[Identifier, Standing]], steps: list[tuple[str, Identifier, Identifier, int]], typed: Identifier, cooling: list[int], frozen: Hold | None
+    held: list[tuple[Identifier, Standing]],
+    steps: list[tuple[str, Identifier, Identifier, int]],
+    typed: Identifier,
+    cooling: list[int],
+    still: tuple[Hold | None, datetime | None],
 ) -> None:  # ID-21
-    life, now = lived(born(held), steps)
-    state, whole = replace(life.history, hold=frozen), life.credential
+    (life, now), (hold, frozen) = lived(born(held), steps), still
+    state, whole = replace(life.history, hold=hold, frozen_until=frozen), life.credential
     shorter, longer = (timedelta(hours=hours) for hours in cooling)
     assert set(state.trusted(whole, now, longer)) <= set(state.trusted(whole, now, shorter)) <= set(whole.verified)
     goes_to, usual = state.destination(whole, typed, now, longer), whole.destination(typed)
     assert usual is not None or goes_to is None
     if goes_to is not None and goes_to not in state.trusted(whole, now, longer):
-        assert (goes_to, goes_to in whole.verified, frozen is None or now >= frozen.until) == (usual, False, True)
-    if frozen is not None and frozen.frozen and now < frozen.until:
+        assert (goes_to, goes_to in whole.verified, hold is None or now >= hold.until) == (usual, False, True)
+    if frozen is not None and now < frozen:
         assert goes_to is None
     assert replace(state, dispute=DISPUTE).destination(whole, typed, now, longer) is None
     assert replace(state, dispute=DISPUTE).trusted(whole, now, longer) == ()
@@ -298,7 +305,7 @@ histories = st.builds(
     History,
     credential_id=names,
     entries=st.lists(entries, max_size=3).map(tuple),
-    hold=st.none() | st.builds(Hold, until=moments, only=st.lists(identifiers, max_size=2).map(tuple), frozen=st.booleans()),
+    hold=st.none() | st.builds(Hold, until=moments, only=st.lists(identifiers, max_size=2).map(tuple)),
     dispute=st.none() | disputes,
     carried=st.dictionaries(st.sampled_from(["newer", "zzz"]), st.none() | st.integers() | st.text(max_size=4), max_size=2),
 )

@@ -153,8 +153,8 @@ def test_an_identifier_is_as_trusted_in_one_spelling_as_in_another() -> None:
     assert trusted(state, BOTH, timedelta(0))[0].entered == "Ada@example.com"
 
 
-def held(*only: Identifier, frozen: bool = False) -> Hold:
-    return Hold(until=START + DAY, only=only, frozen=frozen)
+def held(*only: Identifier) -> Hold:
+    return Hold(until=START + DAY, only=only)
 
 
 def test_after_an_undo_only_what_it_did_not_touch_is_trusted_for_a_while() -> None:  # F24
@@ -176,7 +176,7 @@ def test_a_hold_and_a_cooling_off_hold_together() -> None:
 
 
 def test_what_is_frozen_trusts_nobody_until_it_thaws() -> None:  # AP-16
-    state = history(hold=held(MAIL, frozen=True))
+    state = history(frozen_until=START + DAY)
     assert [state.frozen(START + after) for after in (timedelta(0), DAY - TICK, DAY)] == [True, True, False]
     assert trusted(state, BOTH, DAY - TICK) == ()
     assert trusted(state, BOTH, DAY) == (MAIL, WORK)
@@ -222,7 +222,7 @@ def test_a_dispute_freezes_until_it_is_settled_however_long_that_takes(*, contes
         (history(hold=held(PHONE)), credential(PHONE, (MAIL, C)), MAIL, PHONE),
         (history(hold=held()), credential(MAIL, PHONE), MAIL, None),
         (history(hold=held()), credential((MAIL, C)), MAIL, None),
-        (history(hold=held(MAIL, frozen=True)), credential(MAIL), MAIL, None),
+        (history(frozen_until=START + DAY), credential(MAIL), MAIL, None),
         (history(dispute=dispute()), credential((MAIL, C)), MAIL, None),
         (history(hold=held(PHONE)), credential(MAIL, PHONE), THIEF, None),
     ],
@@ -318,7 +318,7 @@ def test_after_an_undo_codes_go_only_to_what_none_of_the_undone_changes_touched(
     state, now = history(*STACK), START + 5 * HOUR
     found = state.entry(name)
     assert found is not None
-    assert state.hold_after_undo(found, AFTER, now, POLICY) == Hold(until=now + POLICY.after_undo, only=only, frozen=False)
+    assert state.hold_after_undo(found, AFTER, now, POLICY) == Hold(until=now + POLICY.after_undo, only=only)
 
 
 @pytest.mark.parametrize(
@@ -573,7 +573,8 @@ def test_a_key_that_is_gone_is_trouble_and_no_wrong_link() -> None:  # KE-04
 FULL = history(
     replace(BEFORE, delivered_at=START + HOUR),
     entry("e2", (THIEF, U), at=HOUR, preferred=None, password_digest=None, shown=(), key_id="k1"),
-    hold=held(MAIL, PHONE, frozen=True),
+    hold=held(MAIL, PHONE),
+    frozen_until=START + DAY,
     dispute=dispute(contested=True),
 )
 
@@ -688,7 +689,7 @@ def test_a_record_that_lacks_a_part_or_has_another_thing_there_is_trouble(path: 
         (("entries", 0, "at"), 10**30),
         (("hold",), []),
         (("hold", "only"), [None]),
-        (("hold", "frozen"), 0),
+        (("frozen_until",), "x"),
         (("dispute",), "open"),
         (("dispute", "contested"), None),
     ],

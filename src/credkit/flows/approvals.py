@@ -25,7 +25,7 @@ from credkit.flows.metering import load_meters
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.sign_in import held_by
 from credkit.flows.transaction import ATTEMPTS, Transaction
-from credkit.history import History, Hold, undo_secret
+from credkit.history import History, undo_secret
 from credkit.identifiers import Identifier
 from credkit.messages import MessageKind
 from credkit.otp import ALPHABET, normalize_code
@@ -405,7 +405,7 @@ class Approvals:
         meter.charge(transaction, now)
         if policy.approvals.freeze_after_not_me:
             history = await load_history(shell, transaction, approval.credential_id)
-            put_history(shell, transaction, replace(history, freeze=Hold(until=now + policy.approvals.freeze_after_not_me, frozen=True)), now)
+            put_history(shell, transaction, replace(history, frozen_until=now + policy.approvals.freeze_after_not_me), now)
 
     async def _end_sessions(self, approval: Approval, context: Context, now: datetime) -> None:
         """End the sessions, once for each request; what was edited in the window stays, and can be undone."""
