@@ -226,6 +226,11 @@ def ended(whole: Credential) -> Credential:
     return whole.with_sessions_ended(change_id="change", generation="g2", now=START)
 
 
+def test_sessions_are_ended_however_many_changes_there_were() -> None:
+    after = ended(marked(*[timedelta(0)] * 64))
+    assert (len(after.marks), after.marks[-1].change_id) == (64, "change")
+
+
 def refusal(act: Callable[[], object]) -> Reason:
     with pytest.raises(Refused) as caught:
         act()
