@@ -287,13 +287,15 @@ class SpiedRecords:
 
 @dataclass
 class SpiedCredentials:
-    """A credential store that writes down the names of its calls, and does what a test wants before the next `replace` or instead of its reply."""
+    """A credential store that writes down the names of its calls, and does what a test wants before the next `get` or `replace`, or instead of its reply."""
 
     within: MemoryCredentials = field(default_factory=MemoryCredentials)
     calls: list[str] = field(default_factory=list)
     extras: list[object] = field(default_factory=list)
     before_replace: list[Callable[[], object]] = field(default_factory=list)
     """Run one before each `replace`; what it raises, `replace` raises, with nothing done."""
+    before_get: list[Callable[[], object]] = field(default_factory=list)
+    """Run one before each `get`."""
     replies_lost: int = 0
     """So many calls of `add` and `replace` do their work and raise all the same."""
 
@@ -303,6 +305,8 @@ class SpiedCredentials:
 
     def get(self, credential_id: str) -> Credential | None:
         self.calls.append("get")
+        if self.before_get:
+            self.before_get.pop(0)()
         return self.within.get(credential_id)
 
     def add(self, new: NewCredential, extra: object) -> Credential:

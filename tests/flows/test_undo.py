@@ -757,6 +757,72 @@ def test_no_silence_restores_after_the_host_has_decided_otherwise() -> None:
     assert verified(world, credential) == [THIEF, PHONE]
 
 
+def test_the_host_does_not_restore_what_was_decided_otherwise_meanwhile() -> None:
+    spied = journeys.SpiedCredentials()  # F2: two people of the host settle the same dispute
+    world, credential = moved(PHONE, credentials=spied)
+    disputed(world, credential)
+    spied.before_replace = [lambda: world.kit.admin.settle_dispute(credential.id, restore=False, actor="support")]
+    assert refusal(world.kit.admin.settle_dispute, credential.id, restore=True, actor="other").reason is Reason.UNDO_INVALID
+    assert verified(world, credential) == [THIEF, PHONE]
+
+
+# What an undo rests on has to hold still when it is made (F2) ----------------------------------------------------------------
+
+
+def test_a_mailbox_that_is_given_up_during_an_undo_does_not_get_through() -> None:
+    world, spied, credential, older, give_up = about_to_move(lost_control=True)
+    ticket = world.kit.undo.begin(older, context=CONTEXT)
+    grant = world.kit.undo.verify(ticket, code_to(world, ADA, MessageKind.UNDO_CODE), context=CONTEXT)
+    spied.before_replace = [give_up]
+    assert refusal(world.kit.undo.complete, older, grant=grant, context=CONTEXT).reason is Reason.UNDO_INVALID
+    assert verified(world, credential) == [SECOND, PHONE]
+
+
+def test_an_identifier_that_is_replaced_during_an_undo_proves_nothing() -> None:
+    world, spied, credential, older, move = about_to_move(lost_control=False)
+    ticket = world.kit.undo.begin(older, context=CONTEXT)
+    grant = world.kit.undo.verify(ticket, code_to(world, ADA, MessageKind.UNDO_CODE), context=CONTEXT)
+    spied.before_replace = [move]
+    assert refusal(world.kit.undo.complete, older, grant=grant, context=CONTEXT).reason is Reason.UNDO_PROOF_REQUIRED
+    assert verified(world, credential) == [SECOND, PHONE]
+
+
+def test_a_mailbox_that_is_given_up_meanwhile_opens_no_dispute() -> None:
+    world, spied, credential, older, give_up = about_to_move(lost_control=True)
+    spied.before_get = [lambda: None, give_up]  # between reading the link and reading what is to be held still
+    assert refusal(world.kit.undo.dispute, older, ADA, context=CONTEXT).reason is Reason.UNDO_INVALID
+    assert not history_of(world).frozen(world.clock.now())
+    assert verified(world, credential) == [SECOND, PHONE]
+
+
+def test_a_password_that_is_changed_during_an_undo_proves_nothing() -> None:
+    spied = journeys.SpiedCredentials()
+    world, credential = moved(credentials=spied)
+    who = session(world, credential)
+    spied.before_replace = [lambda: world.kit.password.change(who, OLD, NEW, context=CONTEXT)]
+    assert refusal(world.kit.undo.complete, undo_link(world, ADA), password=OLD, context=CONTEXT).reason is Reason.UNDO_PROOF_REQUIRED
+    assert verified(world, credential) == [THIEF]
+    assert signs_in(world, NEW, THIEF)
+
+
+def test_no_link_undoes_anything_after_the_host_has_decided_otherwise() -> None:
+    spied = journeys.SpiedCredentials()
+    world, credential = moved(credentials=spied)
+    disputed(world, credential)
+    spied.before_replace = [lambda: world.kit.admin.settle_dispute(credential.id, restore=False, actor="support")]
+    assert refusal(world.kit.undo.complete, undo_link(world, ADA), password=OLD, context=CONTEXT).reason is Reason.UNDO_INVALID
+    assert verified(world, credential) == [THIEF]
+
+
+def about_to_move(*, lost_control: bool) -> tuple[TestWorld, journeys.SpiedCredentials, Credential, str, Callable[[], object]]:
+    """Return a world, ADA's undo link of an older change, and what lets the owner put SECOND in ADA's place."""
+    spied = journeys.SpiedCredentials()
+    world, credential, who = setup(PHONE, credentials=spied)
+    window = opened(world, who)
+    world.kit.settings.prefer(who, window, PHONE, context=CONTEXT)
+    return world, spied, credential, undo_link(world, ADA), lambda: change(world, who, window, ADA, SECOND, lost_control=lost_control)
+
+
 # Thieves ------------------------------------------------------------------------------------------------------------------
 
 

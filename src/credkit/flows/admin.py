@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from credkit.context import Context
 from credkit.credential import Credential
-from credkit.errors import Busy, ConfigurationError
+from credkit.errors import Busy, ConfigurationError, Reason, Refused
 from credkit.flows.changes import change_credential, fence, intent_of
 from credkit.flows.histories import load_history, put_history
 from credkit.flows.shell import Shell
 from credkit.flows.transaction import ATTEMPTS, Transaction
 from credkit.flows.undoing import roll_back
-from credkit.history import Dispute
+from credkit.history import Dispute, Entry, History
 from credkit.lifting import finish
 from credkit.messages import MessageKind
 
@@ -80,7 +80,7 @@ class AsyncAdmin:
 
         Raises:
             ConfigurationError: No such credential, or an empty actor.
-            Refused: What would be restored is used by another sign-in by now.
+            Refused: What would be restored is used by another sign-in by now, or the dispute has ended meanwhile.
             Busy: Others kept writing the credential.
         """
         shell = self._shell
@@ -101,7 +101,12 @@ class AsyncAdmin:
             # Whoever carries out the undo at this moment, for want of an objection, does not get through any more (F2).
             await fence(shell, credential_id)
             return await shell.get(credential_id) or credential
-        return await roll_back(shell, credential_id, dispute.entry_id, change_id=dispute.change_id, context=Context.none())
+
+        def unsettled(history: History, _: Entry, __: Credential) -> None:
+            if history.dispute is None or history.dispute.id != dispute.id:
+                raise Refused(Reason.UNDO_INVALID)
+
+        return await roll_back(shell, credential_id, dispute.entry_id, grounds=unsettled, change_id=dispute.change_id, context=Context.none())
 
     async def _marked(self, credential: Credential) -> Credential | None:
         shell, now, change_id, generation = self._shell, self._shell.clock.now(), self._shell.fresh_id(), self._shell.fresh_id()
@@ -159,7 +164,7 @@ class Admin:
 
         Raises:
             ConfigurationError: No such credential, or an empty actor.
-            Refused: What would be restored is used by another sign-in by now.
+            Refused: What would be restored is used by another sign-in by now, or the dispute has ended meanwhile.
             Busy: Others kept writing the credential.
         """
         return finish(self._flow.settle_dispute(credential_id, restore=restore, actor=actor))

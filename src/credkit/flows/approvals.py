@@ -218,7 +218,7 @@ class Approvals:
         if match_code is not None and typed is None:
             raise Refused(Reason.MATCH_CODE_REQUIRED)
 
-        async def answer(transaction: Transaction) -> tuple[Approval, Approval, datetime]:
+        async def answer(transaction: Transaction) -> tuple[Approval, datetime]:
             before = await self._linked(transaction, token)
             history = await load_history(shell, transaction, before.credential_id)
             if history.frozen(now):
@@ -226,14 +226,14 @@ class Approvals:
             expected = match_code_of(before, shell.codes, site=shell.site.id)
             after = decide(before, typed, expected, now, shell.policy.approvals)
             self._put(transaction, after)
-            return before, after, self._queue_notices(transaction, after, context, now)
+            return after, self._queue_notices(transaction, after, context, now)
 
-        before, after, due_at = await shell.transact(answer)
+        after, due_at = await shell.transact(answer)
         if after.state is not State.PENDING:
             await shell.dispatch(due_at)
         if after.state is State.APPROVED:
             return self._review(after, now)
-        raise Refused(Reason.APPROVAL_DENIED if after.state is State.DENIED else Reason.MATCH_CODE_WRONG, tries_left=min(after.tries_left, before.tries_left))
+        raise Refused(Reason.APPROVAL_DENIED if after.state is State.DENIED else Reason.MATCH_CODE_WRONG, tries_left=after.tries_left)
 
     async def deny(self, link: str, context: Context) -> Review:
         """End the request, from any stage; fence; say what can be undone."""

@@ -19,7 +19,7 @@ from credkit.budgets import Limit
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.edits import told
-from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, Refused, UnknownKey
+from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, Reason, Refused, UnknownKey
 from credkit.flows.approvals import APPROVAL
 from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX
 from credkit.flows.histories import load_history, put_history
@@ -27,7 +27,7 @@ from credkit.flows.metering import load_meters
 from credkit.flows.shell import Shell, Subject
 from credkit.flows.transaction import Transaction, guarded
 from credkit.flows.undoing import roll_back
-from credkit.history import Dispute, contest_secret, undo_secret
+from credkit.history import Dispute, Entry, History, contest_secret, undo_secret
 from credkit.lifting import awaited, finish
 from credkit.messages import Message, MessageKind
 from credkit.otp import Binding, Challenge, code_of, reset_secret
@@ -284,10 +284,13 @@ class AsyncCourier:
     async def _resolve(self, uncontested: _Uncontested, key: str) -> _Outcome:
         """Carry out an undo that nobody objected to. What cannot be carried out is left to the host, as if somebody had."""
         shell, dispute = self._shell, uncontested.dispute
+
+        def silence(history: History, _: Entry, __: Credential) -> None:
+            if not history.rests_on(dispute.id):
+                raise Refused(Reason.UNDO_INVALID)
+
         try:
-            await roll_back(
-                shell, uncontested.item.credential_id, dispute.entry_id, change_id=dispute.change_id, context=Context.none(), uncontested=dispute.id
-            )
+            await roll_back(shell, uncontested.item.credential_id, dispute.entry_id, grounds=silence, change_id=dispute.change_id, context=Context.none())
         except Busy:
             raise
         except Refused:

@@ -7,10 +7,10 @@ day, everybody concerned is told and may object, and only silence restores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from credkit.context import Context, checked
 from credkit.credential import Credential
@@ -68,6 +68,19 @@ class _Found:
     credential: Credential
     holder: Identifier
     """Whose link it is: each recipient of a notice has their own."""
+
+    def require_link(self, history: History, entry: Entry, current: Credential) -> None:
+        """Go on only if the link is its holder's still: it may be void since it was read, by a decision of the host or as the holder was given up.
+
+        Raises:
+            Refused: UNDO_INVALID.
+        """
+        if entry.nonce != self.entry.nonce or self.holder not in history.recipients(entry, current):
+            raise Refused(Reason.UNDO_INVALID)
+
+
+_Proof: TypeAlias = Callable[[History, Entry, Credential], bool]
+"""Whether what has proved the owner does so still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +168,18 @@ class AsyncUndo:
         shell, context = self._shell, checked(context)
         found = await self._find(_token_in(token))
         if grant is not None:
-            await self._prove_by_code(found, grant, context)
+            proof = await self._prove_by_code(found, grant, context)
         elif password is not None:
-            await self._prove_by_password(found, password)
+            proof = await self._prove_by_password(found, password)
         else:
             raise Refused(Reason.UNDO_PROOF_REQUIRED)
-        stored = await roll_back(shell, found.credential.id, found.entry.id, change_id=shell.fresh_id(), context=context)
+
+        def grounds(history: History, entry: Entry, current: Credential) -> None:
+            found.require_link(history, entry, current)
+            if not proof(history, entry, current):
+                raise Refused(Reason.UNDO_PROOF_REQUIRED)
+
+        stored = await roll_back(shell, found.credential.id, found.entry.id, grounds=grounds, change_id=shell.fresh_id(), context=context)
         return Changed(credential=stored, session_epoch=stored.session_epoch, ended=Ended.ALL)
 
     async def dispute(self, token: str, typed: IdentifierInput, *, context: Context) -> UndoReview:
@@ -231,8 +250,10 @@ class AsyncUndo:
 
         async def within(transaction: Transaction, current: Credential) -> None:
             history = await load_history(shell, transaction, current.id)
-            if history.entry(found.entry.id) is None:
+            entry = history.entry(found.entry.id)
+            if entry is None:
                 raise Refused(Reason.UNDO_INVALID)
+            found.require_link(history, entry, current)
             if history.dispute is None:
                 put_history(shell, transaction, replace(history, dispute=dispute), now)
                 await self._queue_resolution(transaction, dispute, current, now)
@@ -267,16 +288,16 @@ class AsyncUndo:
             await transaction.load(key)
             transaction.put(key=key, kind=shell.kind(UNDO), payload=payload, expires_at=kept_until)
 
-    async def _prove_by_code(self, found: _Found, grant: GrantInput, context: Context) -> None:
-        """Go on only with a code that came back from an identifier of this credential that none of the changes touched."""
+    async def _prove_by_code(self, found: _Found, grant: GrantInput, context: Context) -> _Proof:
+        """Return whether a code came back from an identifier of this credential that none of the changes touched."""
         shell, now = self._shell, self._shell.clock.now()
         token = self._challenges.token_of_grant(grant)
         proved = await shell.transact(lambda transaction: self._challenges.spend(transaction, token, context, now))
-        if proved.credential_id != found.credential.id or proved.identifier not in found.history.proofs(found.entry, found.credential, now):
-            raise Refused(Reason.UNDO_PROOF_REQUIRED)
+        mine = proved.credential_id == found.credential.id
+        return lambda history, entry, current: mine and proved.identifier in history.proofs(entry, current, now)
 
-    async def _prove_by_password(self, found: _Found, password: PasswordInput) -> None:
-        """Go on only with the password that was in force before the change; each try is counted first."""
+    async def _prove_by_password(self, found: _Found, password: PasswordInput) -> _Proof:
+        """Return whether the password that was in force before the change is so still, if that is it; each try is counted first."""
         shell, now = self._shell, self._shell.clock.now()
         try:
             presented = normalize_password(password)
@@ -291,6 +312,7 @@ class AsyncUndo:
             await refund(shell, charges)
         finally:
             place.release()
+        return lambda _, entry, current: hash_before(entry, current) is not None
 
     async def _charge(self, credential: Credential, now: datetime) -> tuple[Charge, ...]:
         shell = self._shell

@@ -5,7 +5,9 @@ Both ways to it meet here: an undo that was proved, and a dispute that nobody co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 from credkit.context import Context
 from credkit.credential import Credential
@@ -18,31 +20,35 @@ from credkit.history import Entry, History, restored
 from credkit.messages import MessageKind
 from credkit.outbox import Intent
 
-__all__ = ["roll_back"]
+__all__ = ["Grounds", "roll_back"]
+
+Grounds: TypeAlias = Callable[[History, Entry, Credential], None]
+"""What an undo rests on: a proof, a silence, or the host's word. It raises `Refused` where that holds no more."""
 
 
-async def roll_back(shell: Shell, credential_id: str, entry_id: str, *, change_id: str, context: Context, uncontested: str | None = None) -> Credential:
+async def roll_back(shell: Shell, credential_id: str, entry_id: str, *, grounds: Grounds, change_id: str, context: Context) -> Credential:
     """Undo the change of that entry and all later ones; return the credential as it is then.
 
-    *uncontested* is the dispute whose silence this rests on: it has to be open still, and nobody may have objected (F2).
+    *grounds* are asked by the commit that comes before each swap, of the credential that is swapped: what they rested on a moment ago may have
+    been given up, contested or decided otherwise since (F2).
 
     What is held back is written before the swap, so that no code goes to what the change touched from the moment it is undone. The entries
     go after it: a crash in between leaves a link that, proved again, gives back the same state once more.
 
     Raises:
-        Refused: The entry is gone, so it has been undone already; or another sign-in has one of the identifiers by now; or somebody objected.
+        Refused: The entry is gone, so it has been undone already; or another sign-in has one of the identifiers by now; or what *grounds* raise.
         Busy: Others kept writing the credential.
     """
     for _ in range(ATTEMPTS):
         credential = await shell.get(credential_id)
         if credential is None:
             raise Refused(Reason.UNDO_INVALID)
-        if credential.has_mark(change_id) or await _swap(shell, credential, entry_id, change_id=change_id, context=context, uncontested=uncontested):
+        if credential.has_mark(change_id) or await _swap(shell, credential, entry_id, grounds, change_id=change_id, context=context):
             return await _after(shell, credential_id, entry_id)
     raise Busy
 
 
-async def _swap(shell: Shell, credential: Credential, entry_id: str, *, change_id: str, context: Context, uncontested: str | None) -> bool:
+async def _swap(shell: Shell, credential: Credential, entry_id: str, grounds: Grounds, *, change_id: str, context: Context) -> bool:
     """Return whether the credential is rolled back now; if not, somebody has changed it meanwhile."""
     now, generation = shell.clock.now(), shell.fresh_id()
     history = await _history(shell, credential.id)
@@ -51,9 +57,9 @@ async def _swap(shell: Shell, credential: Credential, entry_id: str, *, change_i
 
     async def hold_back(transaction: Transaction, current: Credential) -> None:
         history = await load_history(shell, transaction, current.id)
-        if uncontested is not None and not history.rests_on(uncontested):
-            raise Refused(Reason.UNDO_INVALID)
-        hold = history.hold_after_undo(_require_entry(history, entry_id), current, now, shell.policy.undo)
+        touched = _require_entry(history, entry_id)
+        grounds(history, touched, current)
+        hold = history.hold_after_undo(touched, current, now, shell.policy.undo)
         put_history(shell, transaction, replace(history, hold=hold), now)
 
     def announced(current: Credential) -> Intent:
