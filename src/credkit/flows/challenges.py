@@ -16,7 +16,7 @@ from credkit.budgets import Limit
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.errors import Reason, Refused
-from credkit.flows.metering import Meter, load_meters
+from credkit.flows.metering import Meter, charge_all, load_meters
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.transaction import Transaction
 from credkit.grants import GrantRecord, grant_secret, proves
@@ -89,11 +89,8 @@ class Challenges:
             if within is not None:
                 await within(transaction, challenge.id)
             meters = await load_meters(shell, transaction, self._begin_limits(challenge, context))
-            for meter in meters:
-                meter.require_room(now, Reason.TOO_MANY_REQUESTS)
+            charge_all(transaction, meters, now, Reason.TOO_MANY_REQUESTS)
             due_at = self._not_too_soon(meters[0], shell.delivery_start(now))
-            for meter in meters:
-                meter.charge(transaction, now)
             self._put(transaction, challenge)
             self._queue(transaction, challenge, context, now, due_at)
             return due_at
@@ -123,9 +120,7 @@ class Challenges:
             challenge = await self._load(transaction, token, context)
             self._require_resend(challenge, now)
             meters = await load_meters(shell, transaction, self._network_limits(context))
-            for meter in meters:
-                meter.require_room(now, Reason.TOO_MANY_REQUESTS)
-                meter.charge(transaction, now)
+            charge_all(transaction, meters, now, Reason.TOO_MANY_REQUESTS)
             after = _renewed(challenge, fresh, now, self._pause(challenge.resends + 1))
             due_at = shell.delivery_start(now)
             self._put(transaction, after)

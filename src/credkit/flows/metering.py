@@ -18,7 +18,7 @@ from credkit.flows.transaction import Transaction
 from credkit.payloads import UnreadableRecord
 from credkit.ports import Record
 
-__all__ = ["Charge", "Meter", "forget_uses", "load_meters", "refund"]
+__all__ = ["Charge", "Meter", "charge_all", "forget_uses", "load_meters", "refund"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,17 @@ async def load_meters(shell: Shell, transaction: Transaction, wanted: Sequence[t
         tallies = tuple(Tally() if record is None else Tally.from_payload(record.payload) for record in records)
         meters.append(Meter(limit, shell.kind("budget"), keys, tallies, None if records[0] is None else records[0].expires_at))
     return tuple(meters)
+
+
+def charge_all(transaction: Transaction, meters: Sequence[Meter], now: datetime, reason: Reason) -> tuple[Charge, ...]:
+    """Count one use on each of *meters*, or on none.
+
+    Raises:
+        Refused: One of them is full: *reason*, with how long to wait.
+    """
+    for meter in meters:
+        meter.require_room(now, reason)
+    return tuple(meter.charge(transaction, now) for meter in meters)
 
 
 async def refund(shell: Shell, charges: Sequence[Charge]) -> None:

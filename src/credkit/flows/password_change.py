@@ -14,9 +14,9 @@ from credkit.credential import Credential
 from credkit.errors import CredkitError, Finding, FindingKind, InvalidIdentifier, PasswordRefused, Reason, Refused
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
 from credkit.flows.histories import history_key, require_unfrozen
-from credkit.flows.metering import Charge, load_meters, refund
-from credkit.flows.passwords import as_typed, compare_password, judge_password, site_words, was_used_before
-from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.metering import Charge, refund
+from credkit.flows.passwords import as_typed, charge_try, compare_password, judge_password, site_words, was_used_before
+from credkit.flows.shell import IdentifierInput, Shell
 from credkit.flows.sign_in import held_by
 from credkit.flows.transaction import Transaction
 from credkit.identifiers import Identifier
@@ -53,7 +53,7 @@ class AsyncPasswordChange:
                 presented = normalize_password(current)
             except PasswordRefused:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG) from None
-            charges = await self._charge(credential)
+            charges = await charge_try(shell, credential)
             if not (await compare_password(shell, place, credential.password_hash, presented, charges, typed=as_typed(current, presented))).matches:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG)
             chosen = await self._chosen(place, credential, new, presented, charges)
@@ -85,19 +85,6 @@ class AsyncPasswordChange:
         if credential is None:
             raise Refused(Reason.SESSION_ENDED)
         return credential
-
-    async def _charge(self, credential: Credential) -> tuple[Charge, ...]:
-        """Count this try before it is compared. The limit is seen: whoever sees it holds a session of this credential."""
-        shell, now = self._shell, self._shell.clock.now()
-
-        async def charge(transaction: Transaction) -> tuple[Charge, ...]:
-            wanted = [(shell.policy.limits.password_failures, Subject.credential(credential.id))]
-            meters = await load_meters(shell, transaction, wanted)
-            for meter in meters:
-                meter.require_room(now, Reason.TOO_MANY_TRIES)
-            return tuple(meter.charge(transaction, now) for meter in meters)
-
-        return await shell.transact(charge)
 
     async def _chosen(self, place: AsyncHashingPlace, credential: Credential, new: PasswordInput, presented: Secret, charges: Sequence[Charge]) -> Secret:
         """Return the new password, and take the charge for the current one back, which was right.

@@ -7,22 +7,37 @@ from collections.abc import Sequence
 from credkit.breaches import BreachCheckFailed, Fingerprint
 from credkit.credential import Credential
 from credkit.delivery import report_failure
-from credkit.errors import CredkitError, Finding, FindingKind, PasswordRefused
-from credkit.flows.metering import Charge, refund
-from credkit.flows.shell import Shell
+from credkit.errors import CredkitError, Finding, FindingKind, PasswordRefused, Reason
+from credkit.flows.metering import Charge, charge_all, load_meters, refund
+from credkit.flows.shell import Shell, Subject
+from credkit.flows.transaction import Transaction
 from credkit.identifiers import Identifier
 from credkit.lifting import awaited
 from credkit.passwords import Verification, normalize_password
 from credkit.ports import AsyncHashingPlace
 from credkit.secret import PasswordInput, Secret, text_of
 
-__all__ = ["as_typed", "compare_password", "is_password_of", "judge_password", "site_words", "was_used_before"]
+__all__ = ["as_typed", "charge_try", "compare_password", "is_password_of", "judge_password", "site_words", "was_used_before"]
 
 
 def as_typed(password: PasswordInput, normal: Secret) -> Secret | None:
     """Return a password as it was typed, if that is not what is *normal*: an older system may have hashed it so."""
     typed = Secret(text_of(password) or "")
     return None if typed == normal else typed
+
+
+async def charge_try(shell: Shell, credential: Credential) -> tuple[Charge, ...]:
+    """Count one try before it is compared. The limit is seen: whoever sees it holds a session of this credential, or an undo link.
+
+    Raises:
+        Refused: TOO_MANY_TRIES, with `retry_after`.
+    """
+    now, wanted = shell.clock.now(), [(shell.policy.limits.password_failures, Subject.credential(credential.id))]
+
+    async def charge(transaction: Transaction) -> tuple[Charge, ...]:
+        return charge_all(transaction, await load_meters(shell, transaction, wanted), now, Reason.TOO_MANY_TRIES)
+
+    return await shell.transact(charge)
 
 
 async def compare_password(

@@ -13,7 +13,7 @@ from credkit.budgets import Limit
 from credkit.context import Context
 from credkit.errors import Reason
 from credkit.flows.challenges import OUTBOX
-from credkit.flows.metering import load_meters
+from credkit.flows.metering import charge_all, load_meters
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.transaction import Transaction
 from credkit.lifting import finish
@@ -46,10 +46,7 @@ class AsyncReminder:
 
         async def queue(transaction: Transaction) -> datetime:
             meters = await load_meters(shell, transaction, self._limits(item, context))
-            for meter in meters:
-                meter.require_room(now, Reason.TOO_MANY_REQUESTS)
-            for meter in meters:
-                meter.charge(transaction, now)
+            charge_all(transaction, meters, now, Reason.TOO_MANY_REQUESTS)
             due_at = shell.delivery_start(now)
             transaction.put(key=shell.key(OUTBOX, item.id), kind=shell.kind(OUTBOX), payload=item.to_payload(), expires_at=now + _LIFE, due_at=due_at)
             return due_at

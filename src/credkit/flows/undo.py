@@ -20,9 +20,9 @@ from credkit.flows.approvals import typed_in_full
 from credkit.flows.challenges import OUTBOX, Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, fence, intent_of, put_notices
 from credkit.flows.histories import MEMORY, UNDO, load_history, put_history
-from credkit.flows.metering import Charge, load_meters, refund
-from credkit.flows.passwords import as_typed, compare_password
-from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.metering import refund
+from credkit.flows.passwords import as_typed, charge_try, compare_password
+from credkit.flows.shell import IdentifierInput, Shell
 from credkit.flows.transaction import ATTEMPTS, Transaction
 from credkit.flows.undoing import roll_back
 from credkit.history import Dispute, Entry, History, contest_secret, hash_before, undo_secret
@@ -298,14 +298,14 @@ class AsyncUndo:
 
     async def _prove_by_password(self, found: _Found, password: PasswordInput) -> _Proof:
         """Return whether the password that was in force before the change is so still, if that is it; each try is counted first."""
-        shell, now = self._shell, self._shell.clock.now()
+        shell = self._shell
         try:
             presented = normalize_password(password)
         except PasswordRefused:
             raise Refused(Reason.CURRENT_PASSWORD_WRONG) from None
         place = shell.hashing.reserve()
         try:
-            charges = await self._charge(found.credential, now)
+            charges = await charge_try(shell, found.credential)
             before = hash_before(found.entry, found.credential)
             if not (await compare_password(shell, place, before, presented, charges, typed=as_typed(password, presented))).matches:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG)
@@ -313,17 +313,6 @@ class AsyncUndo:
         finally:
             place.release()
         return lambda _, entry, current: hash_before(entry, current) is not None
-
-    async def _charge(self, credential: Credential, now: datetime) -> tuple[Charge, ...]:
-        shell = self._shell
-
-        async def charge(transaction: Transaction) -> tuple[Charge, ...]:
-            meters = await load_meters(shell, transaction, [(shell.policy.limits.password_failures, Subject.credential(credential.id))])
-            for meter in meters:
-                meter.require_room(now, Reason.TOO_MANY_TRIES)
-            return tuple(meter.charge(transaction, now) for meter in meters)
-
-        return await shell.transact(charge)
 
     async def _find(self, link: Token) -> _Found:
         """Return what an undo link stands for; the credential as it is now.
