@@ -36,6 +36,7 @@ from credkit.secret import Secret
 from credkit.testing import SeededEntropy
 from credkit.testing.fakes import START
 from credkit.tickets import Purpose, encode_bytes, secret_digest
+from leaks.everything import frames_of, shown
 
 TICK = timedelta(microseconds=1)
 KEYS = KeyRing({"k2": bytes(range(32)), "k1": bytes(range(100, 132))})
@@ -368,8 +369,12 @@ def test_the_secrets_outlive_a_rotation_of_their_key() -> None:  # KE-04
 
 @pytest.mark.parametrize("secret", [code, link, window])
 def test_a_key_that_is_gone_is_trouble_and_no_wrong_secret(secret: Callable[..., str]) -> None:
-    with pytest.raises(UnknownKey):
+    """And it is found out before whose secret it is is at hand: a report of the trouble may show what every function on the way held (TE-06)."""
+    with pytest.raises(UnknownKey) as caught:
         secret(approval(), keys=KeyRing({"k3": bytes(range(32))}))
+    held = [shown(value) for frame in frames_of(caught.tb) for value in frame.f_locals.values()]
+    assert held
+    assert not any(MAIL.canonical in text for text in held)
 
 
 # --------------------------------------------------------------------------------------------------------------- what it allows

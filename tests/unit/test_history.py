@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
@@ -32,6 +33,7 @@ from credkit.payloads import UnreadableRecord
 from credkit.sealing import sealed
 from credkit.testing.fakes import START
 from credkit.tickets import Token
+from leaks.everything import frames_of, shown
 
 TICK = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
@@ -566,6 +568,16 @@ def test_a_key_that_is_gone_is_trouble_and_no_wrong_link() -> None:  # KE-04
         undo_link(BEFORE, keys=gone)
     with pytest.raises(UnknownKey):
         contest_link(dispute(), keys=gone)
+
+
+@pytest.mark.parametrize("make", [lambda keys: undo_link(BEFORE, keys=keys), lambda keys: contest_link(dispute(), keys=keys)])
+def test_that_a_key_is_gone_is_found_out_before_whose_link_it_is_is_at_hand(make: Callable[[KeyRing], str]) -> None:
+    """A report of the trouble may show what every function on the way held (TE-06)."""
+    with pytest.raises(UnknownKey) as caught:
+        make(KeyRing({"k3": bytes(range(32))}))
+    held = [shown(value) for frame in frames_of(caught.tb) for value in frame.f_locals.values()]
+    assert held
+    assert not any(identifier.canonical in text for identifier in (MAIL, WORK, PHONE, THIEF) for text in held)
 
 
 # ------------------------------------------------------------------------------------------------------------------ records
