@@ -930,8 +930,9 @@ def test_a_thief_who_changes_as_often_as_may_be_does_not_stop_the_undo() -> None
     assert verified(world, credential) == [ADA, PHONE]
     assert journeys.fresh(world, credential).session_epoch == epoch + 1
     world.clock.advance(MINUTE)
-    world.kit.reset.complete(granted(world, PHONE), OTHER, context=CONTEXT)  # nor what the owner does next
-    assert signs_in(world, OTHER)
+    who = session(world, journeys.fresh(world, credential))
+    world.kit.settings.prefer(who, opened(world, who), PHONE, context=CONTEXT)  # nor what the owner does next
+    assert journeys.fresh(world, credential).preferred == journeys.parsed(PHONE)
 
 
 def test_a_thief_who_changes_as_often_as_may_be_stops_no_dispute_and_no_word_that_it_was_not_the_owner() -> None:

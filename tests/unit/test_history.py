@@ -429,6 +429,16 @@ def undone(before: Entry, now: Credential) -> Credential:
 BEFORE = entry("e1", MAIL, (PHONE, C), preferred=MAIL)
 
 
+@pytest.mark.parametrize(("others", "kept"), [(30, True), (31, False), (63, False)])
+def test_an_undo_leaves_room_for_changes_where_marks_run_short(others: int, kept: bool) -> None:
+    """The mark of what is undone stays where there is room: its own notices may still be waiting, and go out by it (F1, F25)."""
+    marks = tuple(Mark(change_id=name, at=START) for name in (BEFORE.change_id, *(f"other {number}" for number in range(others))))
+    after = restored(BEFORE, credential(THIEF, marks=marks), change_id="undo", generation="g2", now=START + HOUR, undone=(BEFORE,))
+    assert after.has_mark(BEFORE.change_id) is kept
+    assert all(after.has_mark(f"other {number}") for number in range(others))
+    assert after.has_mark("undo")
+
+
 def test_an_undo_gives_back_identifiers_method_and_password_and_ends_all_else() -> None:
     now = credential(THIEF, preferred=THIEF, password_hash=OLD_HASH, earlier_hashes=("older hash",), marks=(Mark(change_id="first", at=START),))
     assert undone(BEFORE, now) == replace(
