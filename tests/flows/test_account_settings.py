@@ -470,6 +470,14 @@ def test_a_policy_may_do_without_the_match_code_and_a_wrong_one_is_wrong_all_the
     assert world.kit.settings.approve(link(world), context=CONTEXT).state is State.APPROVED
 
 
+@pytest.mark.parametrize("typed", ["", "yes", "1" * 99])
+def test_a_policy_without_the_match_code_takes_no_nonsense_for_one(typed: str) -> None:
+    world, _, who = setup(policy=policy(without_match_code=True))
+    ask(world, who)
+    assert refusal(world.kit.settings.approve, link(world), typed, context=CONTEXT).reason is Reason.MATCH_CODE_REQUIRED
+    assert world.kit.settings.review(link(world)).state is State.PENDING
+
+
 def test_the_policy_of_the_answer_decides_and_not_that_of_the_question() -> None:
     world, _, who = setup(policy=policy(without_match_code=True))  # REQ-D6e
     ask(world, who)
@@ -485,6 +493,15 @@ def handles(world: TestWorld, who: Session) -> tuple[Asked, str, EditWindow]:
     asked = ask(world, who)
     approve(world, who, asked)
     return asked, link(world), world.kit.settings.open(who, asked, context=CONTEXT)
+
+
+def test_a_window_is_not_opened_for_what_is_no_context() -> None:
+    world, _, who = setup()
+    asked = ask(world, who)
+    approve(world, who, asked)
+    with pytest.raises(ConfigurationError, match="context"):
+        world.kit.settings.open(who, asked, context="browser")  # type: ignore[arg-type]
+    assert world.kit.settings.review(link(world)).state is State.APPROVED
 
 
 def test_each_handle_does_one_thing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -611,6 +611,18 @@ def test_an_open_window_edits_nothing_in_a_dispute() -> None:
     assert refused.reason in {Reason.CHANGES_FROZEN, Reason.APPROVAL_OVER}
 
 
+def test_nothing_is_edited_from_the_moment_a_dispute_is_written_before_it_has_ended_the_sessions() -> None:
+    spied = journeys.SpiedCredentials()
+    world, credential, who = setup(PHONE, credentials=spied)
+    window = opened(world, who)
+    add(world, who, window, SECOND)
+    reasons: list[Reason] = []
+    spied.before_replace = [lambda: reasons.append(refusal(world.kit.settings.prefer, who, window, PHONE, context=CONTEXT).reason)]
+    world.kit.undo.dispute(undo_link(world, ADA), ADA, context=CONTEXT)
+    assert reasons == [Reason.CHANGES_FROZEN]
+    assert journeys.fresh(world, credential).preferred != journeys.parsed(PHONE)
+
+
 def test_everybody_of_both_states_is_told_of_a_dispute_with_a_link_to_object() -> None:
     world, credential = moved(PHONE)
     disputed(world, credential)
@@ -812,6 +824,47 @@ def test_no_link_undoes_anything_after_the_host_has_decided_otherwise() -> None:
     spied.before_replace = [lambda: world.kit.admin.settle_dispute(credential.id, restore=False, actor="support")]
     assert refusal(world.kit.undo.complete, undo_link(world, ADA), password=OLD, context=CONTEXT).reason is Reason.UNDO_INVALID
     assert verified(world, credential) == [THIEF]
+
+
+def test_what_was_undone_meanwhile_is_not_undone_twice() -> None:
+    spied = journeys.SpiedCredentials()
+    world, credential = moved(credentials=spied)
+    link_to_undo = undo_link(world, ADA)
+    spied.before_replace = [lambda: world.kit.undo.complete(link_to_undo, password=OLD, context=CONTEXT)]
+    assert refusal(world.kit.undo.complete, link_to_undo, password=OLD, context=CONTEXT).reason is Reason.UNDO_INVALID
+    assert verified(world, credential) == [ADA]
+    run_after(world, MINUTE)
+    assert told(world, MessageKind.CHANGES_UNDONE) == [ADA, THIEF]
+
+
+def test_what_was_undone_meanwhile_is_not_disputed() -> None:
+    spied = journeys.SpiedCredentials()
+    world, credential = moved(credentials=spied)
+    link_to_undo = undo_link(world, ADA)
+    spied.before_get = [lambda: None, lambda: world.kit.undo.complete(link_to_undo, password=OLD, context=CONTEXT)]
+    assert refusal(world.kit.undo.dispute, link_to_undo, ADA, context=CONTEXT).reason is Reason.UNDO_INVALID
+    assert verified(world, credential) == [ADA]
+    assert not history_of(world).frozen(world.clock.now())
+
+
+@pytest.mark.parametrize("gets", [2, 3])
+def test_an_undo_of_a_sign_in_that_goes_away_meanwhile_is_refused(gets: int) -> None:
+    spied = Vanishing()
+    world, _ = moved(credentials=spied)
+    undo = undo_link(world, ADA)
+    spied.gets_left = gets - 1
+    assert refusal(world.kit.undo.complete, undo, password=OLD, context=CONTEXT).reason is Reason.UNDO_INVALID
+
+
+@dataclass
+class Vanishing(journeys.SpiedCredentials):
+    """A store whose host deletes the sign-in after so many more `get`s."""
+
+    gets_left: int = 1000
+
+    def get(self, credential_id: str) -> Credential | None:
+        self.gets_left -= 1
+        return super().get(credential_id) if self.gets_left >= 0 else None
 
 
 def about_to_move(*, lost_control: bool) -> tuple[TestWorld, journeys.SpiedCredentials, Credential, str, Callable[[], object]]:
