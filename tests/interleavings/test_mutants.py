@@ -239,10 +239,10 @@ MUTANTS = (
     Mutant(
         "a wrong match code is told before it is counted",
         "credkit.flows.approvals",
-        "            self._put(transaction, after)\n            return before, after,",
+        "            self._put(transaction, after)\n            return after, self._queue",
         "            if after.tries_left < before.tries_left:\n"
         "                raise Refused(Reason.MATCH_CODE_WRONG, tries_left=after.tries_left)\n"
-        "            self._put(transaction, after)\n            return before, after,",
+        "            self._put(transaction, after)\n            return after, self._queue",
         lambda: SETTINGS.explore_calls(SETTINGS.asked(), ("mistake", "mistake"), faults=0),
     ),
     Mutant(
