@@ -29,7 +29,7 @@ from credkit.grants import GrantRecord
 from credkit.history import Dispute, Entry, History, Hold, UndoPolicy
 from credkit.identifiers import EmailAddress, parse_identifier
 from credkit.messages import Message, MessageKind
-from credkit.otp import Binding, Challenge, Issue, OtpPolicy
+from credkit.otp import Binding, Challenge, Issue, Link, OtpPolicy, Rung
 from credkit.outbox import ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, ReminderDue
 from credkit.passwords import OWASP_MINIMUM, RFC_9106_LOW_MEMORY, HashingProfile, PasswordRules
 from credkit.payloads import from_payload
@@ -157,18 +157,14 @@ MESSAGES: Final[Mapping[MessageKind, tuple[str, str]]] = {
 
 def chances() -> str:
     """What guessing may succeed with in a year, and what a policy says to it."""
-    rows = [(f"{count:,}", *(_chance(count, digits) for digits in (6, 7, 8))) for count in (50, 100, 1000, 4000, 10000)]
-    return table(("wrong codes in 365 days", "6 digits", "7 digits", "8 digits"), rows)
-
-
-def _chance(count: int, digits: int) -> str:
-    shown_chance = f"{1 - (1 - 10**-digits) ** count:.0e}".replace("e-0", "e-")
-    usual = Policy()
-    try:
-        policy = Policy(otp=OtpPolicy(digits=digits), limits=Limits(code_failures=Limit(name="code-failures", count=count, per=timedelta(days=365))))
-    except errors.ConfigurationError:
-        return f"{shown_chance}, refused"
-    return f"{shown_chance}, the default" if policy == usual else shown_chance
+    rows = []
+    for digits in range(6, 11):
+        policy = OtpPolicy(digits=digits)
+        steps = ", then ".join(f"{rung.digits} digits up to {rung.failures:,}" for rung in policy.rungs)
+        rows.append(
+            (f"{digits}{', the default' if policy == OtpPolicy() else ''}", f"{steps}, then letters", f"{policy.yearly_chance:.1e}".replace("e-0", "e-"))
+        )
+    return table(("`OtpPolicy.digits`", "compared while the wrong codes of 365 days are fewer", "chance in a year"), rows)
 
 
 def codes() -> str:
@@ -241,9 +237,10 @@ MEANINGS: Final = {
     "password.shortest": "Least length of a new password, in code points after normalisation.",
     "limits.begins": "Journeys begun with one typed identifier, for each purpose; seen.",
     "limits.network_begins": "Journeys begun and codes sent again from one network key; seen.",
-    "limits.code_guesses": "Wrong codes for one typed identifier, over all purposes; seen.",
-    "limits.code_failures": "Wrong codes for one credential, over all tickets and identifiers; silent.",
-    "limits.nobody_failures": "Wrong codes for one identifier that nobody signs in with, at sign-up or on a ticket that is nobody's; silent.",
+    "otp.ladder": "Longer codes as wrong ones of a year add up; after the last, twelve letters.",
+    "otp.link_from": "Which message to one destination within an hour or a day also carries a link, if it is an email about a reset.",
+    "otp.link_lifetime": "How long such a link works.",
+    "limits.site_failures": "Wrong codes at the whole site, from which on new codes are a rung longer; counted late, and no limit.",
     "limits.sends_hour": "Codes to one destination; silent.",
     "limits.sends_day": "Codes to one destination; silent.",
     "limits.account_sends": "Codes to one credential, over all its destinations; silent.",
@@ -270,9 +267,10 @@ SOURCES: Final = {
     "otp.weaker_than_the_floor": "own",
     "limits.begins": "own: three times the sends of a day, so that it never hides that limit",
     "limits.network_begins": "guides on SMS pumping",
-    "limits.code_guesses": "own: ten tickets' worth",
-    "limits.code_failures": "arithmetic above",
-    "limits.nobody_failures": "arithmetic above; a day, so that strangers' junk leaves no year records",
+    "otp.ladder": "arithmetic above",
+    "otp.link_from": "own: more than an owner asks for",
+    "otp.link_lifetime": "NIST SP 800-63B-4 4.2.1.2: 24 hours by email",
+    "limits.site_failures": "own number: a year of it is a chance of 10 % to hit anybody at 8 digits",
     "limits.sends_hour": "OWASP Forgot Password cheat sheet, guides on SMS pumping",
     "limits.sends_day": "OWASP Forgot Password cheat sheet, guides on SMS pumping",
     "limits.account_sends": "guides on SMS pumping",
@@ -327,14 +325,14 @@ FIXED: Final = (
         "one more is refused, as its owner could be left untold; a reset by code, an undo and the end of sessions are not",
     ),
     ("credkit.flows.transaction", "ATTEMPTS", "tries of a commit before `Busy`", "64 writers of one record all get through"),
-    ("credkit.flows.challenges", "_RETENTION", "an ended ticket or grant is kept for", 'its page hears "expired", not "unknown"'),
+    ("credkit.flows.challenges", "RETENTION", "an ended ticket or grant is kept for", 'its page hears "expired", not "unknown"'),
     ("credkit.flows.approvals", "_MOST_EDITS", "changes that one request names, at most", "as many as a person reads"),
     ("credkit.flows.account_settings", "_MOST_STEPS", "codes to new identifiers in one window, at most", "a window is no way to send mail to strangers"),
     ("credkit.flows.approvals", "_RETENTION", "a request is kept after its last possible end for", "its pages hear what became of it"),
     ("credkit.flows.histories", "MEMORY", "what undo needs is kept after the last change for", "longer than any span of a policy"),
     ("credkit.edits", "LONGEST_SHOWN", "characters of a value as shown", "longer ones are shortened in the middle, with part of a digest"),
     ("credkit.edits", "LONGEST_HOST_VALUE", "characters of a host's own value in a request", "a record stays small"),
-    ("credkit.policy", "HIGHEST_CHANCE", "yearly chance of a policy, at most", "arithmetic above"),
+    ("credkit.otp", "HIGHEST_CHANCE", "yearly chance of a policy, at most", "arithmetic above"),
     ("credkit.delivery", "AT_ONCE", "messages of one in-process delivery", "overdue ones are taken along"),
     ("credkit.delivery", "SWEEP_SECONDS", "seconds between two looks of a process", "for what failed, and for what a dead process left"),
     ("credkit.delivery", "DRAIN_SECONDS", "seconds that `close` waits", "what is left stays due"),
@@ -346,6 +344,8 @@ def shown(value: object) -> str:
     match value:
         case Limit():
             return f"{value.count:,} in {shown(value.per)}"
+        case Rung():
+            return f"{value.digits} digits up to {value.failures:,}"
         case HashingProfile():
             return f"{value.memory_kib} KiB, {value.passes} passes, {value.lanes} {'lane' if value.lanes == 1 else 'lanes'}"
         case timedelta():
@@ -653,6 +653,8 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
         "binding": ("personal", "Whose it is; see below."),
         "verified_at": ("state", "When the right code came."),
         "grant_id": ("state", "The grant it earned."),
+        "link": ("personal", "The newest link that was sent; see below."),
+        "stopped": ("state", "Whether its addressee did not ask."),
         "carried": _CARRIED,
     },
     Issue: {
@@ -664,6 +666,13 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
         "issued_at": ("state", "From when it lives."),
         "expires_at": ("state", "Until when."),
         "over": ("state", "Seen expired; stays so if a clock goes back."),
+        "letters": ("state", "Whether the code is letters."),
+    },
+    Link: {
+        "key_id": ("state", "Which key the link follows from."),
+        "nonce": ("state", "Makes the derivation unlike any other."),
+        "binding": ("personal", "Whose it is and where it went; see below."),
+        "expires_at": ("state", "Until when."),
     },
     Binding: {
         "destination": ("personal", "The stored identifier that the code goes to."),
@@ -824,7 +833,7 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
     },
 }
 
-_SHORT: Final = "until 30 minutes after the newest code of its ticket ends"
+_SHORT: Final = "until 30 minutes after the newest code or link of its ticket ends"
 _REQUEST: Final = "until a day after it could last do anything"
 _HISTORY: Final = "for 45 days after it was written last; while an undo is in dispute, until that is settled"
 _OWNER: Final = "as long as its credential"
@@ -833,6 +842,7 @@ RETENTION: Final[Mapping[type, str]] = {
     EmailAddress: "as long as what holds it",
     Challenge: _SHORT,
     Issue: _SHORT,
+    Link: _SHORT,
     Binding: _SHORT,
     GrantRecord: "until 30 minutes after it ends",
     Tally: "for the span of its limit and a 24th, from its newest use",

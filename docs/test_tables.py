@@ -78,6 +78,8 @@ def test_the_numbers_that_stand_in_sentences_are_today_s() -> None:
     policy = Policy()
     otp, limits = policy.otp, policy.limits
     assert (otp.digits, otp.comparisons, otp.lifetime, otp.repeat) == (8, 5, timedelta(minutes=10), timedelta(seconds=30))
+    assert [(rung.digits, rung.failures) for rung in otp.ladder] == [(6, 50), (8, 4000), (10, 100_000)]
+    assert (otp.link_from, otp.link_lifetime) == (4, timedelta(hours=24))
     assert otp.resend_pauses == (timedelta(seconds=60), timedelta(seconds=120), timedelta(seconds=300))
     assert (policy.grant_lifetime, policy.grant_tries, policy.password.shortest, LONGEST_PASSWORD) == (timedelta(minutes=10), 10, 15, 1024)
     hour, day = timedelta(hours=1), timedelta(days=1)
@@ -85,11 +87,9 @@ def test_the_numbers_that_stand_in_sentences_are_today_s() -> None:
     assert counted == {
         "begins": (30, day),
         "network_begins": (20, hour),
-        "code_guesses": (50, day),
-        "code_failures": (4000, 365 * day),
-        "nobody_failures": (25, day),
         "sends_hour": (5, hour),
         "sends_day": (10, day),
+        "site_failures": (1200, hour),
         "account_sends": (20, day),
         "password_guesses": (10, hour / 4),
         "password_failures": (100, day),
@@ -110,7 +110,7 @@ def test_every_stored_value_has_its_purpose_and_retention() -> None:
     """AU-10: what has `to_payload` is stored by a record store; what a credential is made of, by a credential store."""
     modules = (approvals, edits, grants, history, otp, outbox, ports, credential, identifiers)
     payloads = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type) and hasattr(kind, "to_payload")}
-    parts = {otp.Issue, otp.Binding, credential.Credential, credential.Registered, credential.Mark, identifiers.EmailAddress, ports.Record}
+    parts = {otp.Issue, otp.Link, otp.Binding, credential.Credential, credential.Registered, credential.Mark, identifiers.EmailAddress, ports.Record}
     parts |= {approvals.Step, edits.Shown, history.Entry, history.Hold, history.Dispute}
     assert set(GENERATE["INVENTORY"]) == payloads | parts | {Tally} == set(GENERATE["RETENTION"])
 

@@ -156,16 +156,19 @@ class History:
             return kept
         return tuple(identifier for identifier in kept if identifier in self.hold.only)
 
-    def destination(self, credential: Credential, typed: Identifier, now: datetime, cooling_off: timedelta) -> Identifier | None:
-        """Return the stored identifier that a reset asked for by *typed* goes to, or `None`: the usual one, or another that is trusted (ID-21)."""
+    def destinations(self, credential: Credential, typed: Identifier, now: datetime, cooling_off: timedelta) -> tuple[Identifier, ...]:
+        """Return the stored identifiers that a code asked for by *typed* may go to, best first: the usual one, then others that are trusted (ID-21).
+
+        The others are for when the first has had enough messages, or may have none.
+        """
         usual = credential.destination(typed)
         if usual is None or self.frozen(now):
-            return None
+            return ()
         trusted = self.trusted(credential, now, cooling_off)
         held_back = self.hold is not None and now < self.hold.until
-        if usual in trusted or (usual not in credential.verified and not held_back):
-            return usual
-        return next(iter(trusted), None)
+        if usual not in credential.verified and not held_back:
+            return (usual,)
+        return tuple(sorted(trusted, key=lambda identifier: identifier != usual))
 
     def with_entry(self, entry: Entry, policy: UndoPolicy) -> History:
         """Return the history with one more entry; entries that are good for nothing any more are dropped.

@@ -67,6 +67,10 @@ class Message:
     code: Secret | None = field(default=None, repr=False)
     link: Secret | None = field(default=None, repr=False)
     """A link with a token in it; the text holds it already."""
+    link_until: datetime | None = None
+    """Until when a link works that goes out beside a code."""
+    stop_link: Secret | None = field(default=None, repr=False)
+    """Where its addressee can say "I did not ask"; the text holds it already."""
     shown: tuple[Shown, ...] = ()
     """What is asked for, or what was changed."""
     names: tuple[str, ...] = ()
@@ -142,7 +146,7 @@ Somebody asked to set a new password at {site} on {when}{who}. If that was you, 
 
 It works once, for {span}; the page that was asked on shows request {label}.
 
-If that was not you, do nothing: without this link nothing changes. Questions: {support}""",
+If that was not you, do nothing: without this link nothing changes.{stop} Questions: {support}""",
     MessageKind.SETTINGS_REQUEST: """\
 Somebody who is signed in to your account at {site} asks to change it (request {label}).
 Asked for on {when}{who}:
@@ -218,6 +222,16 @@ If it was not you, undo it here; the page asks you to prove who you are:
 """
 _NO_UNDO: Final = " If it was not you, go to {site} yourself and tell us."
 
+_BESIDE: Final = """
+There were several such messages lately. If other people ask for them, you need not: this link does the same, once, within {link_span}:
+
+    {link}
+"""
+_STOP: Final = """ To end that request, say so here:
+
+    {stop_link}
+"""
+
 _CODE_LETTER: Final = """\
 Your code {use} at {site} is
 
@@ -225,8 +239,8 @@ Your code {use} at {site} is
 
 It works for {span}, on the page that shows request {label}.
 It was asked for on {when}{who}.
-
-If that was not you, do nothing: without this code nothing changes.
+{beside}
+If that was not you, do nothing: without this code nothing changes.{stop}
 Nobody from {site} will ever ask you for it. Questions: {support}"""
 
 _SHORT: Final = {
@@ -260,11 +274,16 @@ def _letter(message: Message) -> str:
     if message.code is None:
         undo = (_NO_UNDO if message.link is None else _UNDO).format(**values)
         names = "\n    ".join(message.names)
-        return _LETTERS[message.kind].format(**values, undo=undo, names=names) + f"\n\n{message.site.name}\n"
+        return _LETTERS[message.kind].format(**values, undo=undo, names=names, stop=_stop(message)) + f"\n\n{message.site.name}\n"
     code = message.code.reveal()
     half = (len(code) + 1) // 2
     grouped = f"{code[:half]} {code[half:]}"  # by layout only, never by leaving values out (OT-19)
-    return _CODE_LETTER.format(**values, use=_USES[message.kind], grouped=grouped) + f"\n\n{message.site.name}\n"
+    beside = "" if message.link is None else _BESIDE.format(**values)
+    return _CODE_LETTER.format(**values, use=_USES[message.kind], grouped=grouped, beside=beside, stop=_stop(message)) + f"\n\n{message.site.name}\n"
+
+
+def _stop(message: Message) -> str:
+    return "" if message.stop_link is None else _STOP.format(stop_link=message.stop_link.reveal())
 
 
 def _short(message: Message) -> str:
@@ -299,6 +318,7 @@ def _values(message: Message) -> dict[str, str]:
         "shown": "\n".join(f"    {_line(line)}" for line in message.shown) or "    its settings in general",
         "brief": ", ".join(line.what for line in message.shown) or "settings",
         "span": _span((message.expires_at or message.at) - message.at),
+        "link_span": _span((message.link_until or message.at) - message.at),
     }
 
 

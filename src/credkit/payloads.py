@@ -115,6 +115,10 @@ class Fields:
             raise UnreadableRecord
         return value
 
+    def maybe_flag(self, name: str) -> bool:
+        """Return the truth value *name*; false where an older release did not write it."""
+        return name in self._whole and self.flag(name)
+
     def data(self, name: str) -> bytes:
         """Return the bytes *name*."""
         try:

@@ -27,9 +27,10 @@ class Paths:
     undo: str | None = None
     """Where a change is undone, or an undo contested."""
     reset: str | None = None
-    """Where a reset by link goes on; needed with ``Policy(reset_by="link")``."""
+    """Where a reset by link goes on: always with ``Policy(reset_by="link")``, else where messages pile up. Without it, whoever keeps asking for
+    codes keeps the owner from getting one."""
     stop: str | None = None
-    """Reserved for "I did not ask"; no message leads there yet."""
+    """Where the addressee of a reset says "I did not ask" (RS-18); without it messages have no such link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from credkit.identifiers import Identifier, parse_identifier
 from credkit.keys import KeyRing
 from credkit.kit import AsyncCredkit, Credkit
 from credkit.messages import Message, MessageKind
-from credkit.otp import Challenge
+from credkit.otp import Challenge, OtpPolicy, Rung
 from credkit.passwords import HashingProfile, PasswordHasher, Verification
 from credkit.policy import Limits, Policy
 from credkit.ports import Committed, Record, Write
@@ -100,6 +100,11 @@ def lowered(**counts: int) -> Policy:
     """Return a policy with lower limits: ``lowered(begins=2)``."""
     limits = Limits()
     return Policy(limits=replace(limits, **{name: replace(getattr(limits, name), count=count) for name, count in counts.items()}))
+
+
+def laddered(*failures: int) -> Policy:
+    """Return a policy with codes of 8, 9, ... digits, each for so many failures a year."""
+    return Policy(otp=OtpPolicy(ladder=tuple(Rung(digits=digits, failures=most) for digits, most in enumerate(failures, 8))))
 
 
 def other_site() -> Site:

@@ -41,11 +41,6 @@ def begin_from_net(world: TestWorld, who: str) -> None:
     world.kit.sign_up.begin(f"new{next(fresh_names)}@example.com", context=NET)
 
 
-def guess_code(world: TestWorld, who: str) -> None:
-    ticket = world.kit.reset.begin(who, context=CONTEXT)
-    _unless(Reason.CODE_WRONG, world.kit.reset.verify, ticket, WRONG, context=CONTEXT)
-
-
 def guess_password(world: TestWorld, who: str) -> None:
     _unless(Reason.SIGN_IN_FAILED, world.kit.sign_in.with_password, who, OTHER, context=CONTEXT)
 
@@ -66,12 +61,11 @@ def _unless(expected: Reason, call: Callable[..., object], *given: object, **nam
 SEEN: dict[str, tuple[Callable[[TestWorld, str], None], Reason]] = {
     "begins": (begin, Reason.TOO_MANY_REQUESTS),
     "network_begins": (begin_from_net, Reason.TOO_MANY_REQUESTS),
-    "code_guesses": (guess_code, Reason.TOO_MANY_TRIES),
     "password_guesses": (guess_password, Reason.TOO_MANY_TRIES),
     "network_passwords": (guess_password_from_net, Reason.TOO_MANY_TRIES),
 }
 
-SILENT = {"code_failures", "nobody_failures", "sends_hour", "sends_day", "account_sends", "password_failures"}
+SILENT = {"site_failures", "sends_hour", "sends_day", "account_sends", "password_failures"}
 
 OF_SETTINGS = {"approvals", "strangers"}
 """Seen by whoever is signed in, and by nobody else: `test_account_settings` reaches them."""
@@ -121,16 +115,11 @@ def test_what_is_refused_for_a_limit_writes_nothing(name: str) -> None:
     journeys.ada(world)
     use(world, ADA)
     before = {kind: journeys.stored(world, kind) for kind in ("budget", "challenge", "outbox")}
-    if name == "code_guesses":
-        ticket = world.kit.reset.begin(ADA, context=CONTEXT)
-        before = {kind: journeys.stored(world, kind) for kind in ("budget", "challenge", "outbox")}
-        assert refusal(world.kit.reset.verify, ticket, WRONG, context=CONTEXT).reason is Reason.TOO_MANY_TRIES
-    else:
-        refusal(use, world, ADA)
+    refusal(use, world, ADA)
     assert {kind: journeys.stored(world, kind) for kind in before} == before
 
 
-@pytest.mark.parametrize("name", ["begins", "code_guesses", "password_guesses"])
+@pytest.mark.parametrize("name", ["begins", "password_guesses"])
 def test_a_limit_of_what_was_typed_is_one_for_all_its_spellings(name: str) -> None:
     use, reason = SEEN[name]  # REQ-D10
     world = kit_for_tests(policy=journeys.lowered(**{name: 1}))
@@ -138,7 +127,7 @@ def test_a_limit_of_what_was_typed_is_one_for_all_its_spellings(name: str) -> No
     assert refusal(use, world, " NoBody@EXAMPLE.com").reason is reason
 
 
-@pytest.mark.parametrize("name", ["begins", "code_guesses", "password_guesses"])
+@pytest.mark.parametrize("name", ["begins", "password_guesses"])
 def test_a_limit_of_one_identifier_is_not_that_of_another_of_the_same_person(name: str) -> None:
     use, _ = SEEN[name]  # F13: or a stranger could tell that two belong together
     world = kit_for_tests(policy=journeys.lowered(**{name: 1}))
@@ -177,33 +166,8 @@ def test_a_network_is_charged_for_codes_sent_again() -> None:
     assert world.kit.sign_up.resend(ticket, context=CONTEXT)
 
 
-def test_wrong_codes_for_an_identifier_are_counted_over_tickets_and_journeys() -> None:
-    world = kit_for_tests(policy=journeys.lowered(code_guesses=3))  # REQ-D1b
-    tickets: list[tuple[Any, Any]] = []
-    for flow in (world.kit.sign_up, world.kit.reset, world.kit.sign_up):
-        tickets.append((flow, flow.begin(BOB, context=CONTEXT)))
-        world.clock.advance(PAUSE)
-    for flow, ticket in tickets:
-        assert refusal(flow.verify, ticket, WRONG, context=CONTEXT).reason is Reason.CODE_WRONG
-    for flow, ticket in tickets:
-        assert refusal(flow.verify, ticket, WRONG, context=CONTEXT).reason is Reason.TOO_MANY_TRIES
-
-
-def test_neither_a_new_ticket_nor_a_resend_nor_a_session_nor_a_network_refills_a_count() -> None:
-    world = kit_for_tests(policy=journeys.lowered(code_guesses=2))  # REQ-D1b
-    journeys.ada(world)
-    for number in range(2):
-        context = Context(session_key=f"session {number}", network_key=f"net {number}")
-        ticket = world.kit.reset.begin(ADA, context=context)
-        refusal(world.kit.reset.verify, ticket, WRONG, context=context)
-        world.clock.advance(PAUSE)
-    world.kit.reset.resend(ticket, context=context)
-    code = world.inbox.last_code(ADA)
-    assert refusal(world.kit.reset.verify, ticket, code, context=context).reason is Reason.TOO_MANY_TRIES
-
-
 def test_right_codes_and_passwords_are_not_counted() -> None:
-    world = kit_for_tests(policy=journeys.lowered(code_guesses=1, code_failures=1, password_guesses=1, password_failures=1, network_passwords=1))
+    world = kit_for_tests(policy=journeys.lowered(password_guesses=1, password_failures=1, network_passwords=1))
     journeys.ada(world)
     for _ in range(3):
         assert granted(world, context=NET)
@@ -212,7 +176,7 @@ def test_right_codes_and_passwords_are_not_counted() -> None:
 
 
 def test_guesses_at_codes_and_at_passwords_do_not_close_each_other() -> None:
-    world = kit_for_tests(policy=journeys.lowered(code_guesses=1, password_guesses=1))  # F10
+    world = kit_for_tests(policy=journeys.lowered(password_guesses=1))  # F10
     journeys.ada(world)
     ticket = world.kit.reset.begin(ADA, context=CONTEXT)
     refusal(world.kit.reset.verify, ticket, WRONG, context=CONTEXT)
@@ -230,39 +194,95 @@ def told(world: TestWorld) -> list[MessageKind]:
     return [message.kind for message in world.inbox.messages]
 
 
-def test_wrong_codes_over_all_identifiers_of_a_sign_in_make_the_right_one_wrong_in_silence() -> None:
-    world = kit_for_tests(policy=journeys.lowered(code_failures=2))  # F11, OT-09
-    journeys.ada(world, PHONE, preferred=None)
-    for who in (ADA, PHONE):
-        ticket, _ = journeys.begun(world, who)
+def wrong_codes(world: TestWorld, count: int, *whos: str) -> None:
+    """Guess wrong so often, on a ticket each."""
+    for number in range(count):
+        ticket = world.kit.reset.begin(whos[number % len(whos)], context=CONTEXT)
         refusal(world.kit.reset.verify, ticket, WRONG, context=CONTEXT)
-    world.clock.advance(PAUSE)
+        world.clock.advance(PAUSE)
+
+
+def length_of(world: TestWorld, who: str = ADA) -> int:
+    ticket, code = journeys.begun(world, who)
+    assert world.kit.reset.verify(ticket, code, context=CONTEXT)
+    world.clock.advance(hours=1)
+    return len(code)
+
+
+def test_wrong_codes_over_all_identifiers_of_a_sign_in_make_the_next_code_longer() -> None:  # F11, OT-09, OT-13
+    world = kit_for_tests(policy=journeys.laddered(6, 12))
+    journeys.ada(world, PHONE, preferred=None)
+    lengths = []
+    for _ in range(4):
+        wrong_codes(world, 2, ADA, PHONE)
+        world.clock.advance(hours=2)
+        lengths.append(length_of(world))
+    assert lengths == [9, 9, 9, 12]
+    world.clock.advance(days=380)
+    assert length_of(world) == 8
+
+
+def test_codes_of_letters_work_however_much_was_guessed() -> None:  # OT-13: the owner always gets in
+    world = kit_for_tests(policy=journeys.laddered(5))
+    journeys.ada(world)
+    wrong_codes(world, 2, ADA)
+    world.clock.advance(hours=2)
     ticket, code = journeys.begun(world, ADA)
-    refused = refusal(world.kit.reset.verify, ticket, code, context=CONTEXT)
-    assert (refused.reason, refused.retry_after, refused.tries_left) == (Reason.CODE_WRONG, None, 4)
+    for _ in range(4):
+        assert refusal(world.kit.reset.verify, ticket, WRONG, context=CONTEXT).reason is Reason.CODE_WRONG
+    assert world.kit.reset.verify(ticket, code.lower(), context=CONTEXT)
 
 
-def test_a_ticket_opened_before_the_cap_was_reached_is_closed_by_it_too() -> None:
-    world = kit_for_tests(policy=journeys.lowered(code_failures=1))  # F11: looked at when comparing, not when issuing
+def test_a_ticket_opened_before_the_cap_was_reached_is_closed_by_it_too_in_silence() -> None:
+    world = kit_for_tests(policy=journeys.laddered(5, 10))  # F11: looked at when comparing, not when issuing
     journeys.ada(world)
     first, code = journeys.begun(world)
     world.clock.advance(PAUSE)
     second, _ = journeys.begun(world)
-    refusal(world.kit.reset.verify, second, WRONG, context=CONTEXT)
-    assert refusal(world.kit.reset.verify, first, code, context=CONTEXT).reason is Reason.CODE_WRONG
+    for _ in range(5):
+        refusal(world.kit.reset.verify, second, WRONG, context=CONTEXT)
+    refused = refusal(world.kit.reset.verify, first, code, context=CONTEXT)
+    assert (refused.reason, refused.retry_after, refused.tries_left) == (Reason.CODE_WRONG, None, 4)
 
 
-def test_the_count_of_a_year_is_forgotten_after_a_year() -> None:
-    world = kit_for_tests(policy=journeys.lowered(code_failures=1))
+def test_a_code_that_cannot_be_right_any_more_is_sent_longer_when_it_is_asked_for_again() -> None:
+    world = kit_for_tests(policy=journeys.laddered(5, 20))
     journeys.ada(world)
-    ticket, _ = journeys.begun(world)
-    refusal(world.kit.reset.verify, ticket, WRONG, context=CONTEXT)
-    world.clock.advance(days=365)
-    world.kit.purge()
+    first, code = journeys.begun(world)
+    world.clock.advance(PAUSE)
+    second, _ = journeys.begun(world)
+    for _ in range(5):
+        refusal(world.kit.reset.verify, second, WRONG, context=CONTEXT)
+    world.kit.reset.resend(first, context=CONTEXT)
+    longer = world.inbox.last_code(ADA)
+    assert (len(code), len(longer)) == (8, 9)
+    assert world.kit.reset.verify(first, longer, context=CONTEXT)
+
+
+def test_guesses_of_a_stranger_leave_the_code_of_the_owner_alone() -> None:  # F10, PW-19
+    world = kit_for_tests()
+    journeys.ada(world)
+    wrong_codes(world, 5, ADA)
+    world.clock.advance(hours=1)
     ticket, code = journeys.begun(world)
-    assert refusal(world.kit.reset.verify, ticket, code, context=CONTEXT).reason is Reason.CODE_WRONG
-    world.clock.advance(YEAR_AND_A_BUCKET)
-    assert granted(world)
+    for _ in range(20):
+        stranger = world.kit.reset.begin(ADA, context=CONTEXT)
+        for _ in range(5):
+            refusal(world.kit.reset.verify, stranger, WRONG, context=CONTEXT)
+    assert world.kit.reset.verify(ticket, code, context=CONTEXT)
+
+
+def test_codes_are_longer_while_the_site_is_guessed_at() -> None:  # OT-12
+    world = kit_for_tests(policy=journeys.lowered(site_failures=2))
+    journeys.ada(world)
+    assert length_of(world) == 8
+    for who in (BOB, NOBODY):
+        refusal(world.kit.reset.verify, world.kit.reset.begin(who, context=CONTEXT), WRONG, context=CONTEXT)
+    ticket, code = journeys.begun(world)
+    assert len(code) == 10
+    assert world.kit.reset.verify(ticket, code, context=CONTEXT)
+    world.clock.advance(hours=2)
+    assert length_of(world) == 8
 
 
 def test_wrong_codes_of_nobody_leave_no_record_of_a_year() -> None:
@@ -274,21 +294,24 @@ def test_wrong_codes_of_nobody_leave_no_record_of_a_year() -> None:
 
 
 def test_too_many_wrong_codes_for_an_identifier_nobody_has_make_the_right_one_wrong_in_silence() -> None:
-    world = kit_for_tests(policy=journeys.lowered(nobody_failures=2))
+    world = kit_for_tests(policy=journeys.laddered(5 * 366))
     tickets = []
     for _ in range(2):
         tickets.append(world.kit.sign_up.begin(BOB, context=CONTEXT))
         world.clock.advance(PAUSE)
-        refusal(world.kit.sign_up.verify, tickets[-1], WRONG, context=CONTEXT)
-    refused = refusal(world.kit.sign_up.verify, tickets[0], world.inbox.last_code(BOB), context=CONTEXT)
-    assert (refused.reason, refused.retry_after, refused.tries_left) == (Reason.CODE_WRONG, None, 3)
-    world.clock.advance(timedelta(days=1) * 25 / 24)
+    codes = [message.code.reveal() for message in world.inbox.messages if message.code is not None]
+    for _ in range(5):
+        refusal(world.kit.sign_up.verify, tickets[1], WRONG, context=CONTEXT)
+    refused = refusal(world.kit.sign_up.verify, tickets[0], codes[0], context=CONTEXT)
+    assert (refused.reason, refused.retry_after, refused.tries_left) == (Reason.CODE_WRONG, None, 4)
     ticket = world.kit.sign_up.begin(BOB, context=CONTEXT)
-    assert world.kit.sign_up.verify(ticket, world.inbox.last_code(BOB), context=CONTEXT)
+    letters = world.inbox.last_code(BOB)
+    assert len(letters) == 12
+    assert world.kit.sign_up.verify(ticket, letters, context=CONTEXT)
 
 
 def test_codes_of_one_sign_in_do_not_close_another() -> None:
-    world = kit_for_tests(policy=journeys.lowered(code_failures=1, password_failures=1))
+    world = kit_for_tests(policy=journeys.lowered(password_failures=1))
     journeys.ada(world)
     world.add(BOB, password=OLD)
     ticket, _ = journeys.begun(world, ADA)

@@ -915,7 +915,6 @@ def test_a_link_that_a_resend_has_replaced_is_refused() -> None:
     world.clock.advance((ticket.expires_at - ticket.begun_at) / 2)
     manual = journeys.beside(world, policy=BY_LINK, deliver="manual")
     manual.kit.reset.resend(ticket, context=CONTEXT)
-    assert refusal(redeem, world, first).reason is Reason.TICKET_INVALID  # also while the new one is nobody's yet
     manual.kit.courier.run_due()
     assert refusal(redeem, world, first).reason is Reason.TICKET_INVALID
     complete(world, redeem(world, link_in(world)))
@@ -929,11 +928,11 @@ def test_a_link_dies_with_any_change_of_the_sign_in() -> None:
     assert signs_in(world, OTHER)
 
 
-def test_guesses_at_the_code_nobody_was_sent_are_bounded_all_the_same() -> None:
+def test_guesses_at_the_code_nobody_was_sent_are_bounded_and_leave_the_link_alone() -> None:  # F12: the ticket may be a stranger's
     world, _, ticket, link = asked_by_link()
     refused = [refusal(world.kit.reset.verify, ticket, WRONG, context=CONTEXT).reason for _ in range(ticket.tries_left)]
     assert refused == [Reason.CODE_WRONG] * (ticket.tries_left - 1) + [Reason.CODE_EXHAUSTED]
-    assert refusal(redeem, world, link).reason is Reason.CODE_EXHAUSTED
+    complete(world, redeem(world, link))
 
 
 def test_a_link_made_with_an_older_key_works_while_that_is_on_the_ring() -> None:
@@ -956,3 +955,156 @@ def test_a_reset_by_link_from_async_code() -> None:
         await world.kit.sign_in.with_password(ADA, NEW, context=CONTEXT)
 
     asyncio.run(journey())
+
+
+# Somebody else asks, and asks again (F12, RS-18) ------------------------------------------------------------------------
+
+
+def pestered(count: int, *others: str, who: str = ADA, **parts: Any) -> TestWorld:
+    """Return a world in which a stranger has asked for so many codes of Ada's, each after the pause."""
+    world = journeys.build(**parts)
+    journeys.ada(world, *others, preferred=None)
+    for _ in range(count):
+        world.kit.reset.begin(who, context=CONTEXT)
+        world.clock.advance(PAUSE)
+    return world
+
+
+def links(world: TestWorld) -> list[str]:
+    return [message.link.reveal() for message in world.inbox.messages if message.link is not None]
+
+
+def test_an_ordinary_reset_message_holds_a_code_and_no_link() -> None:
+    assert links(pestered(3)) == []
+
+
+def test_where_messages_pile_up_they_carry_a_link_that_does_the_same() -> None:
+    world = pestered(4)
+    (link,) = links(world)
+    message = world.inbox.messages[-1]
+    assert message.kind is MessageKind.RESET_CODE
+    assert link in message.text
+    assert "within 24 hours" in message.text
+    complete(world, redeem(world, link))
+    assert signs_in(world, NEW)
+
+
+def test_the_owner_can_reset_at_any_time_although_a_stranger_has_used_up_all_there_is() -> None:  # promise 5
+    world = pestered(30)
+    assert refusal(world.kit.reset.begin, ADA, context=CONTEXT).reason is Reason.TOO_MANY_REQUESTS
+    complete(world, redeem(world, links(world)[-1]))
+    assert signs_in(world, NEW)
+
+
+def test_a_lasting_link_outlives_the_code_and_every_guess_on_the_ticket() -> None:
+    world = pestered(3)
+    ticket = world.kit.reset.begin(ADA, context=CONTEXT)
+    for _ in range(5):
+        refusal(world.kit.reset.verify, ticket, WRONG, context=CONTEXT)
+    world.clock.advance(hours=23)
+    world.kit.purge()
+    assert refusal(world.kit.reset.verify, ticket, WRONG, context=CONTEXT).reason is Reason.CODE_EXHAUSTED
+    complete(world, redeem(world, links(world)[-1]))
+
+
+def test_a_lasting_link_ends_after_a_day() -> None:
+    world = pestered(4)
+    world.clock.advance(hours=24)
+    assert refusal(redeem, world, links(world)[-1]).reason is Reason.CODE_EXPIRED
+
+
+def test_a_lasting_link_works_once_and_so_does_the_code_beside_it() -> None:
+    world = pestered(3)
+    ticket, code = journeys.begun(world)
+    grant = world.kit.reset.verify(ticket, code, context=CONTEXT)
+    world.clock.advance(minutes=1)
+    assert refusal(redeem, world, links(world)[-1]).reason is Reason.CODE_USED
+    complete(world, grant)
+
+
+def test_a_resend_by_a_stranger_leaves_the_link_that_was_sent_good() -> None:
+    world = pestered(3)
+    ticket = world.kit.reset.begin(ADA, context=CONTEXT)
+    (link,) = links(world)
+    world.clock.advance(minutes=6)
+    world.kit.reset.resend(ticket, context=CONTEXT)  # a new code, and room for its message
+    world.clock.advance(minutes=6)
+    world.kit.reset.resend(ticket, context=CONTEXT)  # the hour is used up: nothing is sent
+    newest = links(world)[-1]
+    assert newest != link
+    assert len(links(world)) == 2
+    complete(world, redeem(world, newest))
+
+
+def test_a_text_message_holds_no_lasting_link() -> None:  # ID-18: a number is worth less as proof
+    assert links(pestered(5, PHONE, who=PHONE)) == []
+
+
+def test_without_a_page_for_it_there_is_no_link() -> None:
+    site = site_for_tests()
+    assert links(pestered(5, site=replace(site, paths=replace(site.paths, reset=None)))) == []
+
+
+def test_where_one_destination_has_had_enough_the_next_verified_one_gets_the_code() -> None:
+    world = pestered(6, PHONE, who=PHONE)  # 5 an hour
+    assert [message.to.kind for message in world.inbox.messages] == ["phone"] * 5 + ["email"]
+    assert world.inbox.messages[-1].code is not None
+
+
+STOPPING = replace(site_for_tests(), paths=replace(site_for_tests().paths, stop="/security/not-me"))
+
+
+def stop_link(world: TestWorld) -> str:
+    link = world.inbox.messages[-1].stop_link
+    assert link is not None
+    return link.reveal()
+
+
+def test_i_did_not_ask_ends_the_code_and_nobody_can_tell() -> None:  # RS-18
+    world = pestered(0, site=STOPPING)
+    ticket, code = journeys.begun(world)
+    link = stop_link(world)
+    assert link.startswith("https://example.com/security/not-me#")
+    assert link in world.inbox.messages[-1].text
+    for typed in (ADA, " ada@EXAMPLE.com "):
+        world.kit.reset.stop(link, typed, context=CONTEXT)
+    refused = refusal(world.kit.reset.verify, ticket, code, context=CONTEXT)
+    assert (refused.reason, refused.tries_left) == (Reason.CODE_WRONG, 4)
+    sent = len(world.inbox.messages)
+    world.clock.advance(PAUSE)
+    assert world.kit.reset.resend(ticket, context=CONTEXT)
+    assert len(world.inbox.messages) == sent
+
+
+def test_i_did_not_ask_ends_the_link_of_that_message_and_no_other_reset() -> None:
+    world = pestered(4, site=STOPPING)
+    (link,) = links(world)
+    world.kit.reset.stop(stop_link(world), ADA, context=CONTEXT)
+    assert refusal(redeem, world, link).reason is Reason.TICKET_INVALID
+    world.clock.advance(hours=1)
+    assert granted(world)
+
+
+@pytest.mark.parametrize("typed", [BOB, PHONE])
+def test_i_did_not_ask_needs_the_address_the_message_went_to(typed: str) -> None:  # a scanner that presses buttons ends nobody's reset
+    world = pestered(0, PHONE, site=STOPPING)
+    ticket, code = journeys.begun(world)
+    assert refusal(world.kit.reset.stop, stop_link(world), typed, context=CONTEXT).reason is Reason.CONFIRMATION_WRONG
+    assert world.kit.reset.verify(ticket, code, context=CONTEXT)
+
+
+@pytest.mark.parametrize("forged", ["", "x", "https://example.com/security/not-me#", None])
+def test_what_is_no_link_stops_nothing(forged: Any) -> None:
+    world = pestered(1, site=STOPPING)
+    assert refusal(world.kit.reset.stop, forged, ADA, context=CONTEXT).reason is Reason.TICKET_INVALID
+
+
+def test_the_link_that_stops_a_reset_does_nothing_else() -> None:  # REQ-D4b
+    world = pestered(4, site=STOPPING)
+    assert refusal(redeem, world, stop_link(world)).reason is Reason.TICKET_INVALID
+    assert refusal(world.kit.reset.stop, links(world)[-1], ADA, context=CONTEXT).reason is Reason.CONFIRMATION_WRONG
+
+
+def test_a_site_without_a_page_for_it_sends_no_link_to_stop() -> None:
+    world = pestered(1)
+    assert world.inbox.messages[-1].stop_link is None

@@ -617,7 +617,7 @@ class Everything:
 
 def _narrow() -> Policy:
     limits = Limits()
-    names = ("begins", "code_guesses", "password_guesses")
+    names = ("begins", "password_guesses")
     return Policy(limits=replace(limits, **{name: replace(getattr(limits, name), count=1) for name in names}), gate=1, gate_queue=0)
 
 

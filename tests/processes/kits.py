@@ -33,10 +33,9 @@ UNLIMITED = 1_000_000
 
 
 def roomy(**changes: Any) -> Policy:
-    """Return a policy whose gate and limits are out of the way, but for those that a floor holds down."""
+    """Return a policy whose gate and limits are out of the way, but for the ladder."""
     limits = Limits()
-    held_down = ("code_failures", "nobody_failures")
-    wide = {name: replace(getattr(limits, name), count=UNLIMITED) for name in Limits.__slots__ if name not in held_down}
+    wide = {name: replace(getattr(limits, name), count=UNLIMITED) for name in Limits.__slots__}
     return Policy(limits=replace(limits, **wide), gate=64, gate_queue=10_000, **changes)
 
 

@@ -18,14 +18,13 @@ from sqlalchemy import delete
 from credkit.budgets import Limit, Tally
 from credkit.errors import Reason
 from credkit.flows.shell import Subject
-from credkit.identifiers import parse_identifier
 from credkit.policy import Policy
 from credkit.stores.sqlalchemy import SqlStores
 from credkit.stores.sqlalchemy.schema import TABLES
 from credkit.stores.valkey import ValkeyRecords
 from credkit.testing import FrozenClock, Inbox
 from processes.crew import Crew, Outcome, at_once, outcome_of, share_out
-from processes.kits import ADA, CONTEXT, OLD, Office, append, kit_on, lines_of, roomy
+from processes.kits import CONTEXT, OLD, Office, append, kit_on, lines_of, roomy
 from servers import postgres, valkey
 
 PROCESSES = 4
@@ -192,7 +191,7 @@ def compared(office: Office, ticket: str, every: list[Told]) -> int:
     assert len(set(told)) == len(told), "two were told the same number of tries left"
     assert len(told) <= 5 - left
     assert {one.reason for one in every} <= {Reason.CODE_WRONG, Reason.CODE_EXHAUSTED, Reason.BUSY}
-    assert counted(office, office.kit.policy.limits.code_guesses, Subject.identifier(parse_identifier(ADA))) == 5 - left
+    assert counted(office, office.kit.policy.otp.failures, Subject.credential(office.credential().id)) == 5 - left
     return 5 - left
 
 

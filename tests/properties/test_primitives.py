@@ -18,18 +18,18 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from credkit.budgets import Limit, Tally
+from credkit.budgets import Tally
 from credkit.context import SHOWN_CHARACTERS, Context, Session, harmless
 from credkit.errors import ConfigurationError, Finding, FindingKind, Reason, Refused
-from credkit.framing import EPOCH, Part, frame, from_microseconds, microseconds
+from credkit.framing import Part, frame, from_microseconds, microseconds
 from credkit.grants import GrantRecord, grant_secret, proves
 from credkit.identifiers import EmailAddress, PhoneNumber
 from credkit.keys import KeyRing, hkdf_sha256
 from credkit.messages import Message, MessageKind
-from credkit.otp import Challenge, OtpPolicy
+from credkit.otp import Challenge
 from credkit.outbox import CodeDue, Intent, NoticeDue, OutboxItem, ReminderDue, read_outbox_item
 from credkit.payloads import Json, UnreadableRecord, as_json, from_payload, to_payload
-from credkit.policy import HIGHEST_CHANCE, CourierPolicy, Limits, Policy
+from credkit.policy import CourierPolicy, Limits, Policy
 from credkit.secret import Secret, text_of
 from credkit.site import Paths, Site
 from credkit.tickets import Grant, Purpose, Ticket, Token, encode_bytes
@@ -506,34 +506,6 @@ def test_a_value_is_built_by_the_names_of_its_fields(kind: type[Any]) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------------- policy
-
-
-def times_used_up_in_a_year(per: timedelta) -> int:
-    """Return how often a limit of *per* can be used up within 365 days, found by doing it as early as the limit itself allows."""
-    limit = Limit(name="n", count=1, per=per)
-    bucket = per / 24
-    begun = now = EPOCH + bucket * 1000 + bucket - timedelta(microseconds=30)  # at the end of a bucket, so that it leaves the window soonest
-    tally, times = Tally(), 0
-    while now < begun + YEAR:
-        assert limit.used(tally, now) == 0
-        tally, times = limit.charge(tally, now), times + 1
-        now += limit.retry_after((tally,), now)
-    return times
-
-
-@settings(max_examples=40)
-@given(hours=st.one_of(st.integers(36, 366 * 24), st.integers(150 * 24, 366 * 24)), digits=st.integers(6, 8))
-@example(hours=365 * 24, digits=6)
-@example(hours=365 * 24 - 1, digits=6)
-@example(hours=300 * 24, digits=6)
-@example(hours=30 * 24, digits=6)
-def test_no_policy_lets_guesses_of_a_year_exceed_the_highest_chance(hours: int, digits: int) -> None:  # OT-01
-    per = timedelta(hours=hours)
-    too_many = math.floor(HIGHEST_CHANCE * 10**digits / times_used_up_in_a_year(per)) + 1
-    harmless_limits = {name: Limit(name=name, count=1, per=YEAR) for name in ("code_failures", "nobody_failures")}
-    for name in harmless_limits:
-        with pytest.raises(ConfigurationError):
-            Policy(otp=OtpPolicy(digits=digits), limits=Limits(**{**harmless_limits, name: Limit(name=name, count=too_many, per=per)}))
 
 
 @given(attempts=st.integers(), longest=st.integers(1, 10**6))

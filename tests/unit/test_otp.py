@@ -14,7 +14,24 @@ import pytest
 from credkit.errors import ConfigurationError, UnknownKey
 from credkit.identifiers import EmailAddress, PhoneNumber
 from credkit.keys import KeyRing
-from credkit.otp import ALPHABET, Binding, Challenge, Decision, Issue, OtpPolicy, Verdict, code_of, judge, normalize_code, reset_secret
+from credkit.otp import (
+    ALPHABET,
+    LETTERS,
+    Binding,
+    Challenge,
+    Decision,
+    Issue,
+    Link,
+    OtpPolicy,
+    Rung,
+    Verdict,
+    code_of,
+    judge,
+    judge_link,
+    link_secret,
+    normalize_code,
+    stop_secret,
+)
 from credkit.payloads import UnreadableRecord
 from credkit.secret import Secret
 from credkit.testing import SeededEntropy
@@ -302,51 +319,203 @@ def test_a_code_whose_key_is_gone_is_trouble_and_never_wrong(binding: Binding | 
 # ------------------------------------------------------------------------------------------------------------------- links
 
 
-def link(state: Challenge, *, site: str = "main", record_key: str = "record", keys: KeyRing = KEYS) -> str:
-    return reset_secret(state, keys, site=site, record_key=record_key).reveal()
+def linked(state: Challenge, **changes: Any) -> Challenge:
+    made = Link(key_id="k2", nonce=bytes(16), binding=BOUND, expires_at=START + timedelta(hours=24))
+    return replace(state, link=replace(made, **changes))
+
+
+def secret_of_link(state: Challenge, *, site: str = "main", keys: KeyRing = KEYS) -> str:
+    assert state.link is not None
+    return link_secret(state, state.link, keys, site=site).reveal()
+
+
+LINKED = linked(FRESH)
 
 
 def test_the_secret_of_a_reset_link_is_256_bits_and_the_same_each_time() -> None:  # RS-15
-    text = link(FRESH)
+    text = secret_of_link(LINKED)
     assert (len(text), len(base64.urlsafe_b64decode(text + "="))) == (43, 32)
-    assert text == link(replace(FRESH))
+    assert text == secret_of_link(replace(LINKED))
     assert Token.parse(f"{FRESH.id}.{text}") == Token(FRESH.id, Secret(text))
 
 
-def test_the_secret_of_a_reset_link_stays_what_it_is_from_release_to_release() -> None:  # TE-13
-    assert link(FRESH) == "1AVszoIgoZ_IBIFjg6Gj63JGtXdjEkJOJ2s7Z527PCo"
+LINKED_ELSEWHERE: dict[str, tuple[Challenge, dict[str, Any]]] = {
+    "purpose": (replace(LINKED, purpose=Purpose.SIGN_UP), {}),
+    "site": (LINKED, {"site": "other"}),
+    "ticket": (replace(LINKED, id="BAAAAAAAAAAAAAAAAAAAAA"), {}),
+    "key": (linked(FRESH, key_id="k1"), {}),
+    "nonce": (linked(FRESH, nonce=bytes(15) + b"\x01"), {}),
+    "credential": (linked(FRESH, binding=replace(BOUND, credential_id="c2")), {}),
+    "generation": (linked(FRESH, binding=replace(BOUND, generation="g2")), {}),
+    "destination": (linked(FRESH, binding=replace(BOUND, destination=EmailAddress.parse("adb@example.com"))), {}),
+    "end": (linked(FRESH, expires_at=START + timedelta(hours=24) + TICK), {}),
+    "key ring": (LINKED, {"keys": KeyRing({"k2": bytes(range(50, 82))})}),
+}
 
 
-@pytest.mark.parametrize("changed", ELSEWHERE)
-def test_a_reset_link_is_worth_nothing_where_anything_it_is_bound_to_differs(changed: str) -> None:  # OT-05, F19
-    change, where = ELSEWHERE[changed]
-    assert link(change(FRESH), **where) != link(FRESH)
-
-
-def test_every_way_to_be_bound_gives_a_reset_link_of_its_own() -> None:
-    made = {link(change(FRESH), **where) for change, where in ELSEWHERE.values()}
-    assert len(made | {link(FRESH)}) == len(ELSEWHERE) + 1
+def test_a_reset_link_is_worth_nothing_where_anything_it_is_bound_to_differs() -> None:  # OT-05, F19
+    made = {secret_of_link(state, **where) for state, where in LINKED_ELSEWHERE.values()}
+    assert len(made | {secret_of_link(LINKED)}) == len(LINKED_ELSEWHERE) + 1
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"tries_left": 1}, {"label": "Y5U"}, {"resends": 2}, {"secret_digest": b"x"}, {"session_digest": b"x"}, {"verified_at": START, "grant_id": "g"}],
+    [
+        {"tries_left": 0},
+        {"label": "Y5U"},
+        {"resends": 2},
+        {"binding": None},
+        {"issue": replace(FRESH.issue, number=2, nonce=b"x" * 16, over=True)},
+        {"verified_at": START, "grant_id": "g"},
+    ],
     ids=lambda change: next(iter(change)),
 )
-def test_the_courier_finds_the_same_link_again_whatever_has_happened_meanwhile(change: dict[str, Any]) -> None:
-    assert link(replace(FRESH, **change)) == link(FRESH)
+def test_a_link_stays_good_whatever_is_guessed_or_sent_meanwhile(change: dict[str, Any]) -> None:  # F12
+    assert secret_of_link(replace(LINKED, **change)) == secret_of_link(LINKED)
 
 
 def test_a_reset_link_is_neither_the_code_nor_in_the_record() -> None:  # OT-14
-    payload = FRESH.to_payload().decode("ascii")
-    assert link(FRESH) not in payload
-    assert code(FRESH) not in link(FRESH)
+    assert secret_of_link(LINKED) not in LINKED.to_payload().decode("ascii")
+    assert code(FRESH) not in secret_of_link(LINKED)
 
 
-@pytest.mark.parametrize("binding", [BOUND, None])
-def test_a_link_whose_key_is_gone_is_trouble_and_never_wrong(binding: Binding | None) -> None:  # F21
+def test_a_link_whose_key_is_gone_is_trouble_and_never_wrong() -> None:  # F21
     with pytest.raises(UnknownKey):
-        link(challenge(binding=binding), keys=KeyRing({"k3": bytes(range(32))}))
+        secret_of_link(LINKED, keys=KeyRing({"k3": bytes(range(32))}))
+
+
+def opened(state: Challenge, *, after: timedelta = timedelta(seconds=1)) -> Decision:
+    assert state.link is not None
+    return judge_link(state, state.link, now=START + after, grant_id="grant", repeat=REPEAT)
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "verdict"),
+    [
+        (LINKED, AT_ONCE, Verdict.RIGHT),
+        (LINKED, timedelta(hours=24) - TICK, Verdict.RIGHT),
+        (LINKED, timedelta(hours=24), Verdict.EXPIRED),
+        (replace(LINKED, tries_left=0), AT_ONCE, Verdict.RIGHT),
+        (replace(LINKED, binding=None), AT_ONCE, Verdict.RIGHT),
+        (replace(LINKED, issue=replace(LINKED.issue, over=True)), AT_THE_END, Verdict.RIGHT),
+        (linked(VERIFIED), IN_TIME, Verdict.REPEATED),
+        (linked(VERIFIED), TOO_LATE, Verdict.USED),
+    ],
+)
+def test_what_opening_a_link_means(state: Challenge, after: timedelta, verdict: Verdict) -> None:
+    assert opened(state, after=after).verdict is verdict
+
+
+def test_a_link_proves_what_it_was_bound_to_and_not_what_the_code_is_bound_to_by_then() -> None:
+    other = replace(BOUND, generation="g2")
+    assert opened(replace(LINKED, binding=other)).after == replace(LINKED, binding=BOUND, verified_at=START + timedelta(seconds=1), grant_id="grant")
+
+
+def test_a_link_that_was_seen_too_late_stays_so_when_a_clock_goes_back() -> None:  # OT-03
+    after = opened(LINKED, after=timedelta(hours=24)).after
+    assert after is not None
+    assert after.link is None
+
+
+def test_a_challenge_is_kept_for_as_long_as_its_link_works() -> None:
+    assert (FRESH.ends_at, LINKED.ends_at) == (START + LIFETIME, START + timedelta(hours=24))
+
+
+def stop(state: Challenge, *, to: Any = MAIL, site: str = "main") -> str:
+    return stop_secret(state, to, KEYS, site=site).reveal()
+
+
+def test_the_link_that_says_i_did_not_ask_is_one_for_each_ticket_site_and_addressee() -> None:  # RS-18
+    others = [
+        stop(FRESH, to=EmailAddress.parse("adb@example.com")),
+        stop(FRESH, to=PhoneNumber.restore(MAIL.entered, MAIL.canonical)),
+        stop(FRESH, site="other"),
+        stop(replace(FRESH, id="BAAAAAAAAAAAAAAAAAAAAA")),
+        stop(replace(FRESH, secret_digest=bytes(32))),
+        stop(replace(FRESH, purpose=Purpose.SIGN_UP)),
+        secret_of_link(LINKED),
+    ]
+    assert len({stop(FRESH), *others}) == 8
+
+
+# ------------------------------------------------------------------------------------------------------------------ the ladder
+
+
+def lettered(state: Challenge) -> Challenge:
+    return replace(state, issue=replace(state.issue, letters=True, c=32**12 - 1))
+
+
+def test_a_code_of_letters_is_a_guess_that_is_typed_as_it_is() -> None:  # OT-13
+    text = code(lettered(FRESH))
+    assert (len(text), set(text) <= set(ALPHABET), normalize_code(text.lower())) == (LETTERS, True, text)
+    assert text != code(lettered(replace(FRESH, issue=replace(FRESH.issue, nonce=b"x" * 16))))
+
+
+def test_codes_of_letters_are_as_many_as_their_numbers() -> None:
+    numbers = [32**place * digit for place in range(12) for digit in range(1, 32)]
+    made = {code(replace(FRESH, issue=replace(FRESH.issue, letters=True, c=number))) for number in (0, *numbers)}
+    assert len(made) == len(numbers) + 1
+
+
+@pytest.mark.parametrize(
+    ("failures", "digits"),
+    [(0, 8), (3995, 8), (3996, 10), (99_995, 10), (99_996, None), (10**9, None)],
+)
+def test_a_new_code_is_the_shortest_with_room_for_a_whole_ticket(failures: int, digits: int | None) -> None:  # OT-13
+    assert OtpPolicy().length_for(failures, by_day=False) == digits
+
+
+@pytest.mark.parametrize(("failures", "digits"), [(0, 8), (5, 8), (6, 10), (268, 10), (269, None)])
+def test_where_failures_are_counted_by_the_day_the_ladder_is_that_of_a_day(failures: int, digits: int | None) -> None:  # F15: 4,000 // 366 = 10
+    assert OtpPolicy().length_for(failures, by_day=True) == digits
+
+
+@pytest.mark.parametrize(("failures", "digits"), [(0, 10), (3996, None)])
+def test_codes_are_one_rung_longer_while_a_site_is_under_attack(failures: int, digits: int | None) -> None:  # OT-12
+    assert OtpPolicy().length_for(failures, by_day=False, longer=True) == digits
+
+
+@pytest.mark.parametrize(("digits", "failures", "compared"), [(8, 3999, True), (8, 4000, False), (10, 4000, True), (10, 99_999, True), (10, 100_000, False)])
+def test_a_code_is_compared_by_the_cap_of_its_own_length(digits: int, failures: int, compared: bool) -> None:  # F11
+    assert OtpPolicy().compares(challenge(digits=digits).issue, failures, by_day=False) is compared
+
+
+def test_letters_are_compared_whatever_failed() -> None:
+    assert OtpPolicy().compares(lettered(FRESH).issue, 10**9, by_day=False)
+
+
+def test_a_length_that_is_on_no_ladder_is_not_compared() -> None:
+    assert not OtpPolicy().compares(challenge(digits=9).issue, 0, by_day=False)
+
+
+def test_a_policy_may_begin_at_a_length_that_the_ladder_does_not_have() -> None:
+    assert [(rung.digits, rung.failures) for rung in OtpPolicy(digits=7).rungs] == [(7, 400), (8, 4000), (10, 100_000)]
+    assert [(rung.digits, rung.failures) for rung in OtpPolicy(digits=12).rungs] == [(12, 100_000)]
+
+
+@pytest.mark.parametrize("digits", range(6, 13))
+def test_the_ladder_keeps_the_chance_of_a_year_below_the_highest_whatever_the_length_it_begins_at(digits: int) -> None:  # OT-01
+    assert OtpPolicy(digits=digits).yearly_chance < 1e-4
+
+
+@pytest.mark.parametrize(
+    "ladder",
+    [(), (Rung(digits=8, failures=0),), (Rung(digits=8, failures=9), Rung(digits=8, failures=10)), (Rung(digits=10, failures=1), Rung(digits=8, failures=2)),
+     (Rung(digits=8, failures=2), Rung(digits=10, failures=2)), (Rung(digits=13, failures=2),), (Rung(digits=3, failures=2),)],
+)  # fmt: skip
+def test_a_ladder_that_does_not_rise_is_refused_whatever_is_said(ladder: tuple[Rung, ...]) -> None:
+    if not ladder:
+        assert OtpPolicy(ladder=ladder).rungs == (Rung(digits=8, failures=4000),)
+        return
+    with pytest.raises(ConfigurationError):
+        OtpPolicy(ladder=ladder, weaker_than_the_floor=True)
+
+
+def test_a_ladder_that_can_be_guessed_is_refused_with_its_chance() -> None:  # OT-01
+    steep = (Rung(digits=6, failures=101),)
+    with pytest.raises(ConfigurationError, match=r"101 at 6 digits\) is a yearly chance of 1\.0e-04, above 0\.0001"):
+        OtpPolicy(digits=6, ladder=steep)
+    assert OtpPolicy(digits=6, ladder=steep, weaker_than_the_floor=True).yearly_chance == pytest.approx(1.01e-4)
 
 
 def test_that_a_key_is_gone_is_found_out_before_whose_code_it_is_is_at_hand() -> None:
@@ -459,7 +628,6 @@ def test_every_code_of_every_length_is_a_guess_as_it_is_and_in_any_grouping() ->
     ("changes", "problem"),
     [
         ({"digits": 5}, "digits"),
-        ({"digits": 13}, "digits"),
         ({"comparisons": 0}, "comparisons"),
         ({"comparisons": 11}, "comparisons"),
         ({"lifetime": timedelta(seconds=30) - TICK}, "lifetime"),
@@ -474,7 +642,7 @@ def test_every_code_of_every_length_is_a_guess_as_it_is_and_in_any_grouping() ->
 def test_a_policy_weaker_than_a_floor_is_not_built_unless_the_word_is_said(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"otp\.{problem}.*weaker_than_the_floor"):
         OtpPolicy(**changes)
-    possible = changes.get("digits") != 13 and changes.get("comparisons") != 0
+    possible = changes.get("comparisons") != 0
     if possible:
         OtpPolicy(**changes, weaker_than_the_floor=True)
 
@@ -506,7 +674,7 @@ def test_a_policy_at_its_floors_is_built() -> None:
 def test_all_that_is_wrong_with_a_policy_is_said_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
         OtpPolicy(digits=4, comparisons=99, lifetime=timedelta(hours=1), resend_pauses=(timedelta(0),) * 11, repeat=timedelta(hours=1))
-    assert len(caught.value.problems) == 7
+    assert len(caught.value.problems) == 8
 
 
 # ------------------------------------------------------------------------------------------------------------------ records

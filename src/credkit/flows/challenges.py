@@ -18,15 +18,42 @@ from credkit.credential import Credential
 from credkit.errors import Reason, Refused
 from credkit.flows.metering import Meter, charge_all, load_meters
 from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.site import count_at_site
 from credkit.flows.transaction import Transaction
 from credkit.grants import GrantRecord, grant_secret, proves
 from credkit.identifiers import Identifier
-from credkit.otp import ALPHABET, Binding, Challenge, Decision, Issue, Verdict, code_of, judge, normalize_code, reset_secret
+from credkit.otp import (
+    ALPHABET,
+    Binding,
+    Challenge,
+    Decision,
+    Issue,
+    Verdict,
+    code_of,
+    judge,
+    judge_link,
+    link_secret,
+    normalize_code,
+    stop_secret,
+)
 from credkit.outbox import CodeDue
 from credkit.secret import Secret
 from credkit.tickets import Asked, EditWindow, Grant, GrantInput, Purpose, Ticket, TicketInput, Token, cookie_name, encode_bytes, ended_cookie, secret_digest
 
-__all__ = ["BOUND_AT_ONCE", "CHALLENGE", "GRANT", "OUTBOX", "Challenges", "Within", "same_session", "token_of", "verdict_reasons"]
+__all__ = [
+    "BOUND_AT_ONCE",
+    "CHALLENGE",
+    "GRANT",
+    "OUTBOX",
+    "RETENTION",
+    "Challenges",
+    "Within",
+    "failures_of",
+    "owned",
+    "same_session",
+    "token_of",
+    "verdict_reasons",
+]
 
 CHALLENGE: Final = "challenge"
 GRANT: Final = "grant"
@@ -38,7 +65,7 @@ BOUND_AT_ONCE: Final = frozenset({Purpose.IDENTIFIER, Purpose.UNDO})
 Within: TypeAlias = Callable[[Transaction, str], Awaitable[None]]
 """What else has to hold, or is written, by the same commit as a step; it is given the id of the challenge."""
 
-_RETENTION: Final = timedelta(minutes=30)
+RETENTION: Final = timedelta(minutes=30)
 """How long an ended challenge is kept, so that its page hears "expired" and not "unknown"."""
 
 verdict_reasons: Final = {
@@ -144,13 +171,12 @@ class Challenges:
             if within is not None:
                 await within(transaction, token.id)
             challenge = await self._load(transaction, token, context)
-            typed, owner = await load_meters(shell, transaction, self._guess_limits(challenge))
-            typed.require_room(now, Reason.TOO_MANY_TRIES)
+            failures = await failures_of(shell, transaction, challenge.identifier, challenge.binding)
             expected = code_of(challenge, shell.codes, site=shell.site.id, record_key=shell.key(CHALLENGE, challenge.id))
-            decision = judge(challenge, guess, expected, now=now, allowed=not owner.full(now), grant_id=grant_id, repeat=shell.policy.otp.repeat)
+            allowed = not challenge.stopped and shell.policy.otp.compares(challenge.issue, failures.used(now), by_day=not owned(challenge.binding))
+            decision = judge(challenge, guess, expected, now=now, allowed=allowed, grant_id=grant_id, repeat=shell.policy.otp.repeat)
             if decision.compared:
-                typed.charge(transaction, now)
-                owner.charge(transaction, now)
+                failures.charge(transaction, now)
             after = decision.after or challenge
             if decision.after is not None:
                 self._put(transaction, after)
@@ -158,6 +184,8 @@ class Challenges:
             return decision, after, grant
 
         decision, after, grant = await shell.transact(compare)
+        if decision.compared:
+            await count_at_site(shell, now)
         if grant is None:
             raise Refused(verdict_reasons[decision.verdict], tries_left=after.tries_left)
         return self._grant(grant)
@@ -171,17 +199,13 @@ class Challenges:
         grant_id, nonce = shell.fresh_id(), shell.entropy.token(32)
 
         async def compare(transaction: Transaction) -> tuple[Decision, GrantRecord | None]:
-            key = shell.key(CHALLENGE, token.id)
-            (record,) = await transaction.load(key)
-            challenge = None if record is None else Challenge.from_payload(record.payload)
-            if challenge is None or challenge.purpose is not self.purpose:
-                raise Refused(Reason.TICKET_INVALID)
-            expected = reset_secret(challenge, shell.codes, site=shell.site.id, record_key=key)
-            if not token.proves(expected):
+            challenge = await self._sent(transaction, token)
+            link = challenge.link
+            if link is None or not token.proves(link_secret(challenge, link, shell.codes, site=shell.site.id)):
                 raise Refused(Reason.TICKET_INVALID)
             # Opened on whatever device reads the mail: from here on the journey belongs to the session there.
             moved = replace(challenge, session_digest=shell.session_digest(context))
-            decision = judge(moved, token.secret.reveal(), expected, now=now, allowed=True, grant_id=grant_id, repeat=shell.policy.otp.repeat)
+            decision = judge_link(moved, link, now=now, grant_id=grant_id, repeat=shell.policy.otp.repeat)
             if decision.after is not None:
                 self._put(transaction, decision.after)
             return decision, await self._grant_for(transaction, decision, decision.after or moved, nonce, now)
@@ -190,6 +214,22 @@ class Challenges:
         if grant is None or not same_session(grant.session_digest, shell.session_digest(context)):
             raise Refused(verdict_reasons.get(decision.verdict, Reason.CODE_USED))
         return self._grant(grant)
+
+    async def stop(self, link: str, typed: IdentifierInput, context: Context) -> None:
+        """End a challenge that its addressee did not ask for (RS-18). What is typed is the address or number the message went to: no scanner knows it."""
+        shell = self.shell
+        token, address = Token.in_link(link), shell.parse(typed, context)
+        if token is None:
+            raise Refused(Reason.TICKET_INVALID)
+
+        async def end(transaction: Transaction) -> None:
+            challenge = await self._sent(transaction, token)
+            if not token.proves(stop_secret(challenge, address, shell.codes, site=shell.site.id)):
+                raise Refused(Reason.CONFIRMATION_WRONG)
+            if not challenge.stopped:
+                self._put(transaction, replace(challenge, stopped=True, link=None))
+
+        await shell.transact(end)
 
     async def grant_by_password(self, credential: Credential, identifier: Identifier, context: Context) -> Grant:
         """Return a grant that the right password has earned; about *identifier*, which is as stored, it proves nothing."""
@@ -257,6 +297,14 @@ class Challenges:
         if not hmac.compare_digest(challenge.secret_digest, secret_digest(self.purpose, token.id, token.secret)):
             raise Refused(Reason.TICKET_INVALID)
         if not same_session(challenge.session_digest, self.shell.session_digest(context)):
+            raise Refused(Reason.TICKET_INVALID)
+        return challenge
+
+    async def _sent(self, transaction: Transaction, token: Token) -> Challenge:
+        """Return the challenge that a link in a message names; what the token proves is for the caller to ask."""
+        (record,) = await transaction.load(self.shell.key(CHALLENGE, token.id))
+        challenge = None if record is None else Challenge.from_payload(record.payload)
+        if challenge is None or challenge.id != token.id or challenge.purpose is not self.purpose:
             raise Refused(Reason.TICKET_INVALID)
         return challenge
 
@@ -352,24 +400,16 @@ class Challenges:
             return []
         return [(self.shell.policy.limits.network_begins, Subject.network(context.network_key))]
 
-    def _guess_limits(self, challenge: Challenge) -> list[tuple[Limit, Subject]]:
-        """Two meters, whatever the challenge: what was typed, and whose it is or, for nobody's, a stand-in (F15)."""
-        limits, binding = self.shell.policy.limits, challenge.binding
-        typed = Subject.identifier(challenge.identifier)
-        if binding is None or binding.credential_id is None:
-            return [(limits.code_guesses, typed), (limits.nobody_failures, Subject.nobody(challenge.identifier))]
-        return [(limits.code_guesses, typed), (limits.code_failures, Subject.credential(binding.credential_id))]
-
     def _put(self, transaction: Transaction, challenge: Challenge) -> None:
         transaction.put(
             key=self.shell.key(CHALLENGE, challenge.id),
             kind=self.shell.kind(CHALLENGE),
             payload=challenge.to_payload(),
-            expires_at=challenge.issue.expires_at + _RETENTION,
+            expires_at=challenge.ends_at + RETENTION,
         )
 
     def _put_grant(self, transaction: Transaction, grant: GrantRecord) -> None:
-        transaction.put(key=self.shell.key(GRANT, grant.id), kind=self.shell.kind(GRANT), payload=grant.to_payload(), expires_at=grant.expires_at + _RETENTION)
+        transaction.put(key=self.shell.key(GRANT, grant.id), kind=self.shell.kind(GRANT), payload=grant.to_payload(), expires_at=grant.expires_at + RETENTION)
 
     def _queue(self, transaction: Transaction, challenge: Challenge, context: Context, now: datetime, due_at: datetime) -> None:
         item = CodeDue(
@@ -385,7 +425,7 @@ class Challenges:
             key=self.shell.key(OUTBOX, item.id),
             kind=self.shell.kind(OUTBOX),
             payload=item.to_payload(),
-            expires_at=challenge.issue.expires_at + _RETENTION,
+            expires_at=challenge.issue.expires_at + RETENTION,
             due_at=due_at,
         )
 
@@ -411,6 +451,25 @@ class Challenges:
             expires_at=grant.expires_at,
             insecure=self.shell.site.insecure,
         )
+
+
+async def failures_of(shell: Shell, transaction: Transaction, typed: Identifier, binding: Binding | None) -> Meter:
+    """Return the count of wrong codes that a challenge belongs to: of its credential or, where it is nobody's, of what was typed (F15).
+
+    One meter in every case, so that the traffic is the same.
+    """
+    otp = shell.policy.otp
+    if binding is None or binding.credential_id is None:
+        wanted = (otp.nobody_failures, Subject.nobody(typed))
+    else:
+        wanted = (otp.failures, Subject.credential(binding.credential_id))
+    (meter,) = await load_meters(shell, transaction, [wanted])
+    return meter
+
+
+def owned(binding: Binding | None) -> bool:
+    """Return whether a challenge is some credential's, whose failures are counted for a year, and not for a day."""
+    return binding is not None and binding.credential_id is not None
 
 
 def same_session(begun_in: bytes | None, now_in: bytes | None) -> bool:

@@ -9,28 +9,32 @@ It never drops an intent or a notice for its age, an unknown key or an unreadabl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final, TypeAlias, TypeVar
 
-from credkit.approvals import Approval, State, link_secret
+from credkit.approvals import Approval, State
+from credkit.approvals import link_secret as approval_secret
 from credkit.budgets import Limit
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.edits import told
 from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, Reason, Refused, UnknownKey
 from credkit.flows.approvals import APPROVAL
-from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX
+from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX, RETENTION, failures_of, owned
 from credkit.flows.histories import load_history, put_history
 from credkit.flows.metering import load_meters
 from credkit.flows.shell import Shell, Subject
+from credkit.flows.site import site_is_under_attack
 from credkit.flows.transaction import Transaction, guarded
 from credkit.flows.undoing import roll_back
 from credkit.history import Dispute, Entry, History, contest_secret, undo_secret
+from credkit.identifiers import Identifier
 from credkit.lifting import awaited, finish
 from credkit.messages import Message, MessageKind
-from credkit.otp import Binding, Challenge, code_of, reset_secret
+from credkit.otp import Binding, Challenge, Issue, Link, code_of, link_secret, stop_secret
 from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, ReminderDue, read_outbox_item
 from credkit.payloads import UnreadableRecord
 from credkit.ports import Record
@@ -97,6 +101,15 @@ class _Uncontested:
 
     item: DisputeDue
     dispute: Dispute
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """Where a code goes."""
+
+    binding: Binding
+    piled_up: bool
+    """Whether there were so many messages lately that somebody else may be asking for them."""
 
 
 _Step: TypeAlias = _Parcel | _Outcome | _Unsettled | _Uncontested
@@ -191,24 +204,24 @@ class AsyncCourier:
         credential = await self._credential_of(challenge)
         if challenge.purpose is Purpose.SIGN_UP and credential is not None:
             return await self._take_sign_up_of_known(transaction, record, item, challenge, credential)
-        binding = await self._binding(transaction, challenge, credential, now)
-        if binding is None or (challenge.binding is not None and challenge.binding != binding):
+        again = item.attempts > 0
+        sending = await self._sending(transaction, await self._bindings(transaction, challenge, credential, now), now, again=again)
+        if sending is None:
             transaction.delete(record.key)
             return _Outcome.DROPPED
-        bound = replace(challenge, binding=binding)
-        code, link = self._proof_of(bound, stored.key)
-        if item.attempts == 0 and not await self._may_send(transaction, binding, now):
-            transaction.delete(record.key)
-            return _Outcome.DROPPED
-        transaction.put(key=stored.key, kind=stored.kind, payload=bound.to_payload(), expires_at=stored.expires_at)
+        bound = await self._bound(transaction, challenge, sending, now)
+        by_link = challenge.purpose is Purpose.PASSWORD_RESET and shell.policy.reset_by == "link"
+        code = None if by_link else code_of(bound, shell.codes, site=shell.site.id, record_key=stored.key)
+        transaction.put(key=stored.key, kind=stored.kind, payload=bound.to_payload(), expires_at=max(stored.expires_at, bound.ends_at + RETENTION))
         leased = self._lease(transaction, record, item, now)
+        binding = sending.binding
         message = Message(
             id=item.id,
-            kind=_CODE_KINDS[challenge.purpose] if link is None else MessageKind.RESET_LINK,
+            kind=MessageKind.RESET_LINK if by_link else _CODE_KINDS[challenge.purpose],
             to=binding.destination,
             site=shell.site,
             at=item.at,
-            expires_at=challenge.issue.expires_at,
+            expires_at=bound.link.expires_at if by_link and bound.link else bound.issue.expires_at,
             credential_id=binding.credential_id,
             accounts=() if credential is None else credential.accounts,
             locale=item.locale if credential is None else credential.locale or item.locale,
@@ -216,7 +229,9 @@ class AsyncCourier:
             device=item.device,
             place=item.place,
             code=code,
-            link=link,
+            link=self._link_to(bound),
+            link_until=None if bound.link is None else bound.link.expires_at,
+            stop_link=self._stop_link(bound, binding.destination),
         )
         return _Parcel(message, leased)
 
@@ -226,25 +241,77 @@ class AsyncCourier:
             return await self._shell.get(challenge.binding.credential_id)
         return await self._shell.find(challenge.identifier)
 
-    async def _binding(self, transaction: Transaction, challenge: Challenge, credential: Credential | None, now: datetime) -> Binding | None:
-        """Return whom a code concerns and where it goes, or `None` if nobody may have it."""
+    async def _bindings(self, transaction: Transaction, challenge: Challenge, credential: Credential | None, now: datetime) -> tuple[Binding, ...]:
+        """Return whom a code concerns and where it may go, best first; nowhere, if nobody may have it."""
         if challenge.purpose is Purpose.SIGN_UP:
-            return Binding(destination=challenge.identifier)
+            return (Binding(destination=challenge.identifier),)
         if credential is None or credential.disabled:
-            return None
+            return ()
         if challenge.purpose in BOUND_AT_ONCE:
-            return challenge.binding
+            return () if challenge.binding is None else (challenge.binding,)
         history = await load_history(self._shell, transaction, credential.id, for_the_way_back=True)
-        destination = history.destination(credential, challenge.identifier, now, self._shell.policy.approvals.cooling_off)
-        return None if destination is None else Binding(destination=destination, credential_id=credential.id, generation=credential.generation)
+        destinations = history.destinations(credential, challenge.identifier, now, self._shell.policy.approvals.cooling_off)
+        bindings = tuple(Binding(destination=to, credential_id=credential.id, generation=credential.generation) for to in destinations)
+        # A code that has been sent once stays with whom and where it went; after a resend it is a new one, and belongs to nobody yet.
+        return bindings if challenge.binding is None else tuple(binding for binding in bindings if binding == challenge.binding)
 
-    def _proof_of(self, challenge: Challenge, record_key: str) -> tuple[Secret | None, Secret | None]:
-        """Return the code to send, or the link, whichever the policy says (RS-15)."""
-        shell = self._shell
-        if challenge.purpose is Purpose.PASSWORD_RESET and shell.policy.reset_by == "link":
-            token = Token(challenge.id, reset_secret(challenge, shell.codes, site=shell.site.id, record_key=record_key))
-            return None, Secret(shell.site.link(shell.site.paths.reset, token.text))
-        return code_of(challenge, shell.codes, site=shell.site.id, record_key=record_key), None
+    async def _sending(self, transaction: Transaction, bindings: Sequence[Binding], now: datetime, *, again: bool) -> _Sending | None:
+        """Return the first of *bindings* whose destination has room for one more message, with that counted; a delivery tried *again* counts once."""
+        for binding in bindings:
+            if again:
+                return _Sending(binding, piled_up=False)
+            sent = await self._may_send(transaction, binding, now)
+            if sent is not None:
+                return _Sending(binding, piled_up=sent + 1 >= self._shell.policy.otp.link_from)
+        return None
+
+    async def _bound(self, transaction: Transaction, challenge: Challenge, sending: _Sending, now: datetime) -> Challenge:
+        """Return the challenge with whose it is, a code as long as it has to be, and the link that goes out with it."""
+        shell, otp, binding = self._shell, self._shell.policy.otp, sending.binding
+        issue, by_day = challenge.issue, not owned(binding)
+        failures = (await failures_of(shell, transaction, challenge.identifier, binding)).used(now)
+        # A code that may have been read already is replaced only if it can not be right any more.
+        if challenge.binding is None or not otp.compares(issue, failures, by_day=by_day):
+            issue = self._as_long_as(issue, otp.length_for(failures, by_day=by_day, longer=await site_is_under_attack(shell, now)))
+        return replace(challenge, issue=issue, binding=binding, link=self._link_for(challenge, sending, now))
+
+    def _as_long_as(self, issue: Issue, digits: int | None) -> Issue:
+        if digits == (None if issue.letters else issue.digits):
+            return issue
+        other = replace(issue, letters=True) if digits is None else replace(issue, digits=digits, letters=False)
+        return replace(other, c=self._shell.entropy.below(other.space))
+
+    def _link_for(self, challenge: Challenge, sending: _Sending, now: datetime) -> Link | None:
+        """Return the link to send beside the code, or instead of it; one that was sent before stays good where none is sent now.
+
+        Where messages pile up, somebody else may be asking for them, and may go on until none is left for the owner. So these carry a link that
+        outlasts that (F12). In a text message it lives as long as a code: a phone number is worth less as proof.
+        """
+        shell, destination = self._shell, sending.binding.destination
+        if challenge.purpose is not Purpose.PASSWORD_RESET or shell.site.paths.reset is None:
+            return challenge.link
+        lasting = sending.piled_up and destination.kind == "email"
+        if not lasting and shell.policy.reset_by != "link":
+            return challenge.link
+        until = now + shell.policy.otp.link_lifetime if lasting else challenge.issue.expires_at
+        if challenge.link is not None and challenge.link.binding == sending.binding and challenge.link.expires_at >= until:
+            return challenge.link
+        return Link(key_id=shell.codes.current, nonce=shell.entropy.token(16), binding=sending.binding, expires_at=until)
+
+    def _link_to(self, challenge: Challenge) -> Secret | None:
+        link = challenge.link
+        if link is None or link.binding != challenge.binding:
+            return None
+        secret = link_secret(challenge, link, self._shell.codes, site=self._shell.site.id)
+        return Secret(self._shell.site.link(self._shell.site.paths.reset, Token(challenge.id, secret).text))
+
+    def _stop_link(self, challenge: Challenge, destination: Identifier) -> Secret | None:
+        """Return the link that says "I did not ask", where the site has a page for it and the message has room."""
+        site = self._shell.site
+        if challenge.purpose is not Purpose.PASSWORD_RESET or site.paths.stop is None or destination.kind == "phone":
+            return None
+        secret = stop_secret(challenge, destination, self._shell.codes, site=site.id)
+        return Secret(site.link(site.paths.stop, Token(challenge.id, secret).text))
 
     async def _take_approval(self, transaction: Transaction, record: Record, item: ApprovalDue, now: datetime) -> _Step:
         """Ask the owner, if it is still asked: the link's token is made here, and lies nowhere."""
@@ -254,7 +321,7 @@ class AsyncCourier:
         if approval is None or approval.state_at(now) is not State.PENDING:
             transaction.delete(record.key)
             return _Outcome.DROPPED
-        token = Token(approval.id, link_secret(approval, shell.codes, site=shell.site.id))
+        token = Token(approval.id, approval_secret(approval, shell.codes, site=shell.site.id))
         message = Message(
             id=item.id,
             kind=MessageKind.SETTINGS_REQUEST,
@@ -311,7 +378,7 @@ class AsyncCourier:
             transaction.delete(record.key)
             return _Outcome.DROPPED
         binding = Binding(destination=registered.identifier, credential_id=credential.id)
-        if item.attempts == 0 and not await self._may_send(transaction, binding, now):
+        if item.attempts == 0 and await self._may_send(transaction, binding, now) is None:
             transaction.delete(record.key)
             return _Outcome.DROPPED
         leased = self._lease(transaction, record, item, now)
@@ -339,7 +406,7 @@ class AsyncCourier:
             transaction.delete(record.key)
             return _Outcome.DROPPED
         binding = Binding(destination=registered.identifier, credential_id=credential.id)
-        if not await self._may_send(transaction, binding, now):
+        if await self._may_send(transaction, binding, now) is None:
             transaction.delete(record.key)
             return _Outcome.DROPPED
         notice = NoticeDue(
@@ -393,8 +460,11 @@ class AsyncCourier:
             return None, None
         return Secret(shell.site.link(shell.site.paths.undo, Token(item.link_id, secret).text)), ends_at
 
-    async def _may_send(self, transaction: Transaction, binding: Binding, now: datetime) -> bool:
-        """Charge the budgets of the destination and the credential, or say that one of them is used up. Nobody sees which."""
+    async def _may_send(self, transaction: Transaction, binding: Binding, now: datetime) -> int | None:
+        """Charge the budgets of the destination and the credential, and return how many messages the destination had before.
+
+        `None` if one of them is used up, and nothing was charged. Nobody sees which.
+        """
         limits = self._shell.policy.limits
         destination = Subject.identifier(binding.destination, what="destination")
         wanted: list[tuple[Limit, Subject]] = [(limits.sends_hour, destination), (limits.sends_day, destination)]
@@ -402,10 +472,11 @@ class AsyncCourier:
             wanted.append((limits.account_sends, Subject.credential(binding.credential_id)))
         meters = await load_meters(self._shell, transaction, wanted)
         if any(meter.full(now) for meter in meters):
-            return False
+            return None
+        before = max(meter.used(now) for meter in meters)
         for meter in meters:
             meter.charge(transaction, now)
-        return True
+        return before
 
     async def _settle(self, unsettled: _Unsettled, key: str) -> list[_Outcome]:
         """Find out whether the intended change was made, and make sure that the answer stays true."""
@@ -491,7 +562,7 @@ class AsyncCourier:
 
 def _still_wanted(challenge: Challenge, item: CodeDue, now: datetime) -> bool:
     """Return whether the code is the newest of its ticket and can still be used (F22)."""
-    live = not challenge.issue.over and now < challenge.issue.expires_at
+    live = not challenge.stopped and not challenge.issue.over and now < challenge.issue.expires_at
     return live and item.number == challenge.issue.number and challenge.tries_left > 0 and challenge.verified_at is None
 
 

@@ -45,9 +45,13 @@ class Meter:
     kept_until: datetime | None
     """When the record that is written may be forgotten, as it is now."""
 
+    def used(self, now: datetime) -> int:
+        """Return how many uses count."""
+        return sum(self.limit.used(tally, now) for tally in self.tallies)
+
     def full(self, now: datetime) -> bool:
         """Return whether one more use would be too many."""
-        return sum(self.limit.used(tally, now) for tally in self.tallies) >= self.limit.count
+        return self.used(now) >= self.limit.count
 
     def require_room(self, now: datetime, reason: Reason) -> None:
         """Go on only if there is room.

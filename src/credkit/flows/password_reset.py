@@ -90,6 +90,17 @@ class AsyncPasswordReset:
         """
         return await self._challenges.redeem(token, context)
 
+    async def stop(self, token: str, identifier: IdentifierInput, *, context: Context) -> None:
+        """Say "I did not ask": end a reset, by the link in its message and the address that message went to, typed (RS-18).
+
+        Nothing else changes, whoever asked sees no difference, and to say it twice is to say it once.
+
+        Raises:
+            InvalidIdentifier: It is not an email address or phone number.
+            Refused: TICKET_INVALID; CONFIRMATION_WRONG if the message went elsewhere.
+        """
+        await self._challenges.stop(token, identifier, context)
+
     async def complete(self, grant: GrantInput, new_password: PasswordInput, *, context: Context) -> Changed:
         """Set the new password; end all sessions; tell every verified identifier; forget the wrong passwords of before.
 
@@ -230,6 +241,17 @@ class PasswordReset:
             Refused: TICKET_INVALID; expired or used.
         """
         return finish(self._flow.redeem(token, context=context))
+
+    def stop(self, token: str, identifier: IdentifierInput, *, context: Context) -> None:
+        """Say "I did not ask": end a reset, by the link in its message and the address that message went to, typed (RS-18).
+
+        Nothing else changes, whoever asked sees no difference, and to say it twice is to say it once.
+
+        Raises:
+            InvalidIdentifier: It is not an email address or phone number.
+            Refused: TICKET_INVALID; CONFIRMATION_WRONG if the message went elsewhere.
+        """
+        return finish(self._flow.stop(token, identifier, context=context))
 
     def complete(self, grant: GrantInput, new_password: PasswordInput, *, context: Context) -> Changed:
         """Set the new password; end all sessions; tell every verified identifier; forget the wrong passwords of before.

@@ -79,6 +79,11 @@ class Subject:
         """Count a network key."""
         return cls("network", network_key, personal=True)
 
+    @classmethod
+    def shard(cls, number: int) -> Subject:
+        """Count one part of what a whole site does."""
+        return cls("site", str(number), personal=False)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Shell:
