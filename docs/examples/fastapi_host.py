@@ -9,7 +9,6 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from ipaddress import ip_address, ip_network
 from typing import Annotated, Any
 
 from fastapi import Cookie, Depends, FastAPI, Form, HTTPException, Request, Response
@@ -44,9 +43,7 @@ def from_own_pages(request: Request) -> None:
 
 
 def context_of(request: Request) -> Context:
-    address = ip_address(request.client.host if request.client else "::")
-    network = ip_network((address, 64 if address.version == 6 else 32), strict=False)
-    return Context(network_key=str(network), device=request.headers.get("user-agent"))
+    return Context(network_key=request.client.host if request.client else None, device=request.headers.get("user-agent"))
 
 
 app = FastAPI(lifespan=lifespan, dependencies=[Depends(from_own_pages)])

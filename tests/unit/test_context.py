@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from ipaddress import IPv6Address
 
-from credkit.context import SHOWN_CHARACTERS, Context, Session, checked, harmless
+import pytest
+from hypothesis import assume, given
+from hypothesis.strategies import ip_addresses, text
+
+from credkit.context import SHOWN_CHARACTERS, Context, Session, checked, folded, harmless
 from credkit.errors import ConfigurationError
 
 
@@ -147,3 +151,41 @@ def test_keys_are_not_shown() -> None:
     assert "Firefox" in repr(context)
     assert "c1" in repr(session)
     assert "canary" not in repr(context) + str(context) + repr(session) + str(session)
+
+
+# What limits of a network count by (REQ-D10) ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("::FFFF:cb00:7107", "203.0.113.7"),
+        ("64:ff9b::cb00:7107", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:0DB8:0001:0002::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("64:ff9b:1::cb00:7107", "64:ff9b:1::/64"),
+        ("::fffe:203.0.113.7", "::/64"),
+    ],
+)
+def test_an_address_counts_as_the_network_of_one_subscriber(key: str, counted: str) -> None:
+    assert Context(network_key=key).network_key == counted
+
+
+@pytest.mark.parametrize("key", ["", "net", "192.0.2.0/24", "2001:db8::/64", "203.0.113.7 ", "203.0.113.007", "[2001:db8::1]", "1", "\ud800", "x" * 100_000])
+def test_any_other_network_key_is_taken_as_it_is(key: str) -> None:
+    assert Context(network_key=key).network_key == key
+
+
+@given(ip_addresses(v=6), ip_addresses(v=6))
+def test_two_ipv6_addresses_share_a_key_exactly_where_their_first_64_bits_agree(one: IPv6Address, other: IPv6Address) -> None:
+    other = IPv6Address(int(other) % 2**64 + (int(one) >> 64 << 64)) if int(other) % 2 else other
+    assume(not {int(one) >> 32, int(other) >> 32} & {0xFFFF, 0x64FF9B << 64})
+    assert (folded(str(one)) == folded(other.exploded)) == (int(one) >> 64 == int(other) >> 64)
+
+
+@given(text())
+def test_folding_twice_is_folding_once(key: str) -> None:
+    assert folded(folded(key)) == folded(key)
