@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -32,6 +32,8 @@ __all__ = [
     "cookie_name",
     "encode_bytes",
     "ended_cookie",
+    "host_cookie",
+    "host_cookie_name",
     "secret_digest",
 ]
 
@@ -113,25 +115,30 @@ class _Held(Protocol):
 
 
 def _cookie(held: _Held) -> dict[str, Any]:
-    life = max(0, int((held.expires_at - held.begun_at).total_seconds()))
-    return _cookie_of(held.purpose, held.secret_text.reveal(), life, insecure=held.insecure)
+    return host_cookie(_COOKIES[held.purpose], held.secret_text.reveal(), held.expires_at - held.begun_at, insecure=held.insecure)
 
 
 def cookie_name(purpose: Purpose, *, insecure: bool) -> str:
     """Return the name of the cookie of a journey; *insecure* is for plain http on localhost, where a browser takes no ``__Host-`` cookie."""
-    return _COOKIES[purpose] if insecure else f"__Host-{_COOKIES[purpose]}"
+    return host_cookie_name(_COOKIES[purpose], insecure=insecure)
 
 
 def ended_cookie(purpose: Purpose, *, insecure: bool) -> dict[str, Any]:
     """Return the keyword arguments of ``set_cookie`` that take the cookie of a journey away."""
-    return _cookie_of(purpose, "", 0, insecure=insecure)
+    return host_cookie(_COOKIES[purpose], "", timedelta(0), insecure=insecure)
 
 
-def _cookie_of(purpose: Purpose, value: str, life: int, *, insecure: bool) -> dict[str, Any]:
+def host_cookie_name(name: str, *, insecure: bool) -> str:
+    """Return the name under which a browser keeps the cookie *name*, for this host alone unless *insecure*."""
+    return name if insecure else f"__Host-{name}"
+
+
+def host_cookie(name: str, value: str, life: timedelta, *, insecure: bool) -> dict[str, Any]:
+    """Return the keyword arguments of ``set_cookie`` for a cookie that no script and no other host sees."""
     return {
-        "key": cookie_name(purpose, insecure=insecure),
+        "key": host_cookie_name(name, insecure=insecure),
         "value": value,
-        "max_age": life,
+        "max_age": max(0, int(life.total_seconds())),
         "path": "/",
         "secure": not insecure,
         "httponly": True,
