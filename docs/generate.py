@@ -22,7 +22,7 @@ from typing import Any, Final
 from credkit import Context, errors
 from credkit.approvals import TRANSITIONS, Approval, ApprovalPolicy, Event, State, Step, moved
 from credkit.breaches import BreachPolicy
-from credkit.budgets import Limit, Tally
+from credkit.budgets import Delays, Limit, Tally
 from credkit.credential import Credential, Mark, Registered
 from credkit.edits import AddIdentifier, ChangeIdentifier, Edit, HostChange, Prefer, RemoveIdentifier, SetPassword, Shown, edit_fields
 from credkit.grants import GrantRecord
@@ -244,7 +244,9 @@ MEANINGS: Final = {
     "limits.sends_hour": "Codes to one destination; silent.",
     "limits.sends_day": "Codes to one destination; silent.",
     "limits.account_sends": "Codes to one credential, over all its destinations; silent.",
-    "limits.password_failures": "Wrong passwords for one credential, at sign-in and at password change; silent at sign-in.",
+    "limits.password_guesses": "Wrong passwords with one typed identifier, or from one known device; seen.",
+    "limits.password_failures": "Wrong passwords for one credential; silent at sign-in, and no stop for a known device. Counted \
+apart for whoever is signed in, and for whoever holds an undo link.",
     "grant_lifetime": "How long a grant lives.",
     "limits.approvals": "Requests to change settings of one credential; seen, by whoever is signed in.",
     "limits.strangers": 'Requests of one session that were "not me"; seen. At this count it may ask no more.',
@@ -274,7 +276,7 @@ SOURCES: Final = {
     "limits.sends_hour": "OWASP Forgot Password cheat sheet, guides on SMS pumping",
     "limits.sends_day": "OWASP Forgot Password cheat sheet, guides on SMS pumping",
     "limits.account_sends": "guides on SMS pumping",
-    "limits.password_guesses": "own number for what NIST SP 800-63B-4 3.2.2 and ASVS 6.3.1 ask",
+    "limits.password_guesses": "NIST SP 800-63B-4 3.2.2 (waits that grow, 30 s to an hour), ASVS 6.3.1",
     "limits.password_failures": "NIST SP 800-63B-4 3.2.2: at most 100 in a row",
     "limits.network_passwords": "own number for what the OWASP Credential Stuffing cheat sheet asks",
     "password.shortest": "NIST SP 800-63B-4 3.1.1.2: 15 where the password is the only factor",
@@ -302,6 +304,7 @@ SOURCES: Final = {
     "reset_by": "own: a code is typed on the page that asked, a link opens where the mail is read",
     "grant_lifetime": "OWASP Forgot Password cheat sheet (a limited session); as long as a code",
     "grant_tries": "own: enough to find an acceptable password",
+    "device_lifetime": "own; NIST SP 800-63B-4 5: it is no authenticator; 1 to 366 days",
     "password_history": "own: no standard asks for it; ceiling 10, about a second of hashing",
     "gate": "memory: 256 MiB a process at most; ASVS 15.2.2",
     "breaches.on_failure": "NIST SP 800-63B-4 3.1.1.2 and ASVS 6.2.12 leave it open",
@@ -343,7 +346,7 @@ def shown(value: object) -> str:
     """Return a default as a page shows it."""
     match value:
         case Limit():
-            return f"{value.count:,} in {shown(value.per)}"
+            return _limit(value)
         case Rung():
             return f"{value.digits} digits up to {value.failures:,}"
         case HashingProfile():
@@ -362,6 +365,12 @@ def shown(value: object) -> str:
             return f"{value:g}"
         case _:
             return f"{value:,}"
+
+
+def _limit(limit: Limit) -> str:
+    if isinstance(limit, Delays):
+        return f"{limit.count:,} free in {shown(limit.per)}, then a wait of {shown(limit.first)} that doubles to {shown(limit.longest)}"
+    return f"{limit.count:,}{' in a row' if limit.consecutive else ''} in {shown(limit.per)}"
 
 
 def _span(span: timedelta) -> str:

@@ -91,25 +91,40 @@ def test_five_begins_in_an_hour_keep_the_owner_s_message_back_for_up_to_63_minut
     assert len(world.inbox.messages) == before + 1
 
 
-def test_ten_wrong_passwords_shut_sign_in_for_up_to_16_minutes_and_leave_the_reset_open() -> None:
+def test_four_wrong_passwords_shut_sign_in_for_30_seconds_and_more_for_up_to_an_hour_and_leave_the_reset_and_a_known_device_open() -> None:
     world = world_with_ada()
-    guess_passwords(world, 10)
-    refused = refusal(world.kit.sign_in.with_password, ADA, RIGHT)
-    assert refused is not None
-    assert refused.reason is Reason.TOO_MANY_TRIES
-    assert (refused.retry_after or timedelta()) <= timedelta(minutes=16)
+    known = Context(device_mark=world.kit.sign_in.with_password(ADA, RIGHT, context=NOBODY).device_mark.text)
+    guess_passwords(world, 4)
+    for wait in (30, 60, 120, 240, 480, 960, 1920, 3600, 3600):
+        refused = refusal(world.kit.sign_in.with_password, ADA, RIGHT)
+        assert refused is not None
+        assert (refused.reason, refused.retry_after) == (Reason.TOO_MANY_TRIES, timedelta(seconds=wait))
+        assert refusal(world.kit.sign_in.with_password, ADA, RIGHT, context=known) is None
+        world.clock.advance(seconds=wait)
+        guess_passwords(world, 1)
     ticket = world.kit.reset.begin(ADA, context=NOBODY)
     assert refusal(world.kit.reset.verify, ticket, world.inbox.last_code(ADA)) is None
 
 
-def test_a_hundred_wrong_passwords_refuse_the_right_one_for_up_to_25_hours_or_until_a_reset() -> None:
+@pytest.mark.parametrize("way", ["a reset", "a known device"])
+def test_a_hundred_wrong_passwords_refuse_the_right_one_until_a_reset_or_a_sign_in_on_a_known_device(way: str) -> None:
     world = world_with_ada()
-    for _ in range(10):
-        guess_passwords(world, 10)
-        world.clock.advance(minutes=16)
+    known, began = Context(device_mark=world.kit.sign_in.with_password(ADA, RIGHT, context=NOBODY).device_mark.text), world.clock.now()
+    for _ in range(100):
+        refused = refusal(world.kit.sign_in.with_password, ADA, NEW)
+        assert refused is not None
+        if refused.reason is Reason.TOO_MANY_TRIES:
+            world.clock.advance(refused.retry_after or timedelta())
+            guess_passwords(world, 1)
+    assert timedelta(days=3) < world.clock.now() - began < timedelta(days=5)
+    world.clock.advance(days=2)
     refused = refusal(world.kit.sign_in.with_password, ADA, RIGHT)
     assert refused is not None
     assert refused.reason is Reason.SIGN_IN_FAILED
+    if way == "a known device":
+        assert refusal(world.kit.sign_in.with_password, ADA, RIGHT, context=known) is None
+        assert refusal(world.kit.sign_in.with_password, ADA, RIGHT) is None
+        return
     ticket = world.kit.reset.begin(ADA, context=NOBODY)
     grant = world.kit.reset.verify(ticket, world.inbox.last_code(ADA), context=NOBODY)
     world.kit.reset.complete(grant, NEW, context=NOBODY)

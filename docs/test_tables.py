@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from credkit import approvals, credential, edits, grants, history, identifiers, otp, outbox, ports
-from credkit.budgets import Tally
+from credkit.budgets import Limit, Tally
 from credkit.credential import MARK_LIFETIME, MARKS
 from credkit.delivery import AT_ONCE, DRAIN_SECONDS, SWEEP_SECONDS
 from credkit.errors import CredkitError, Reason
@@ -69,7 +69,7 @@ def settings_of(policy: Any, path: str) -> list[str]:
     found: list[str] = []
     for setting in fields(policy):
         value, name = getattr(policy, setting.name), f"{path}.{setting.name}"
-        found += settings_of(value, name) if is_dataclass(value) and type(value).__name__ != "Limit" else [name]
+        found += settings_of(value, name) if is_dataclass(value) and not isinstance(value, Limit) else [name]
     return found
 
 
@@ -91,8 +91,8 @@ def test_the_numbers_that_stand_in_sentences_are_today_s() -> None:
         "sends_day": (10, day),
         "site_failures": (1200, hour),
         "account_sends": (20, day),
-        "password_guesses": (10, hour / 4),
-        "password_failures": (100, day),
+        "password_guesses": (4, day),
+        "password_failures": (100, 365 * day),
         "network_passwords": (100, hour),
         "approvals": (10, day),
         "strangers": (2, day),

@@ -8,6 +8,7 @@ constant size all the same (F16).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,13 +17,17 @@ from credkit.errors import ConfigurationError
 from credkit.framing import from_microseconds, microseconds
 from credkit.payloads import Json, UnreadableRecord, as_json, from_payload, to_payload
 
-__all__ = ["BUCKETS", "KEPT", "Limit", "Tally"]
+__all__ = ["BUCKETS", "KEPT", "STRIPED_ABOVE", "STRIPES", "Delays", "Limit", "Tally"]
 
 BUCKETS: Final = 24
 
 KEPT: Final = 2 * (BUCKETS + 1)
 """A window touches at most 25 buckets. While all clocks agree, twice as many are never all needed; beside a window that a
 clock running ahead has filled, the true one is still there."""
+
+STRIPED_ABOVE: Final = 32
+STRIPES: Final = 16
+"""A larger limit that many share is kept as 16 smaller ones, so that their calls seldom write the same record (F8)."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -76,6 +81,8 @@ class Limit:
     """Part of the record key: another name is another count."""
     count: int
     per: timedelta
+    consecutive: bool = False
+    """Whether a success lets it begin anew."""
 
     def __post_init__(self) -> None:
         problems = [] if self.count >= 1 else [f"limit {self.name}: the count must be at least 1"]
@@ -116,7 +123,19 @@ class Limit:
         """Return *tally* with no uses, to begin anew."""
         return replace(tally, buckets=(), cleared=tally.cleared + 1)
 
-    def retry_after(self, tallies: tuple[Tally, ...], now: datetime) -> timedelta:
+    def full(self, tallies: Sequence[Tally], now: datetime) -> bool:
+        """Return whether one more use would be too many, after those of all *tallies* together."""
+        return sum(self.used(tally, now) for tally in tallies) >= self.count
+
+    @property
+    def stripes(self) -> tuple[Limit, ...]:
+        """The limits that this one is where many share it: itself, or smaller ones, whose counts come to its own."""
+        if self.count <= STRIPED_ABOVE:
+            return (self,)
+        share, rest = divmod(self.count, STRIPES)
+        return tuple(replace(self, name=f"{self.name}.{number}", count=share + (number < rest)) for number in range(STRIPES))
+
+    def retry_after(self, tallies: Sequence[Tally], now: datetime) -> timedelta:
         """Return how long until one more use has room, if nobody uses any meanwhile."""
         live = sorted((n, c) for tally in tallies for n, c in tally.buckets if self._counts(n, now))
         over = sum(count for _, count in live) - self.count + 1
@@ -138,3 +157,37 @@ class Limit:
 
     def _counts(self, number: int, now: datetime) -> bool:
         return (number + 1) * self._width > microseconds(now) - self.per // _MICROSECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delays(Limit):
+    """No limit on how many uses there are, but a wait before each: *count* are free, then one waits *first* after the newest, and ever twice as long.
+
+    Raises:
+        ConfigurationError: As for any limit, or waits that do not grow from above nothing to at most the span.
+    """
+
+    first: timedelta
+    longest: timedelta
+
+    def __post_init__(self) -> None:
+        Limit.__post_init__(self)
+        if not timedelta(0) < self.first <= self.longest <= self.per:
+            raise ConfigurationError([f"limit {self.name}: the waits must be above nothing, grow, and end within the span"])
+
+    def wait(self, used: int) -> timedelta:
+        """Return how long one more use has to wait after the newest of *used* uses."""
+        if used < self.count:
+            return timedelta(0)
+        return self.first * min(2.0 ** min(used - self.count, 64), self.longest / self.first)
+
+    def full(self, tallies: Sequence[Tally], now: datetime) -> bool:
+        """Return whether one more use has to wait."""
+        return self.retry_after(tallies, now) > timedelta(0)
+
+    def retry_after(self, tallies: Sequence[Tally], now: datetime) -> timedelta:
+        """Return how long until one more use has room, at the most."""
+        wait = self.wait(sum(self.used(tally, now) for tally in tallies))
+        newest = max((tally.last_at for tally in tallies if tally.last_at is not None), default=None)
+        # A clock that runs ahead has its say until the others have caught up, but nobody is told to wait longer than a wait.
+        return timedelta(0) if newest is None or now >= newest + wait else min(newest, now) + wait - now

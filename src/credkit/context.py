@@ -44,7 +44,7 @@ class Context:
     session_key: str | None = field(default=None, repr=False)
     """Opaque, stable text of the host's own session. A journey begun with one can go on only with the same one (F23)."""
     device_mark: str | None = field(default=None, repr=False)
-    """Opaque mark of a device the host knows."""
+    """The text of the mark of a known device, as a sign-in gave it (`SignedIn.device_mark`); anything else counts as none."""
 
     def __post_init__(self) -> None:
         opaque = ("network_key", "session_key", "device_mark")

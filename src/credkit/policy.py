@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Literal
 
 from credkit.approvals import ApprovalPolicy
 from credkit.breaches import BreachPolicy
-from credkit.budgets import Limit
+from credkit.budgets import Delays, Limit
 from credkit.errors import ConfigurationError
 from credkit.history import UndoPolicy
 from credkit.otp import OtpPolicy
@@ -21,6 +21,7 @@ _LONGEST_HISTORY: Final = 10
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
+_YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +45,13 @@ class Limits:
     are 10.5 million, a chance of 10 % to hit anybody at 8 digits (requirements 1.2)."""
     account_sends: Limit = field(default_factory=lambda: Limit(name="account-sends", count=20, per=_DAY))
     """Codes to one credential over all its destinations; silent (requirements 1.4)."""
-    password_guesses: Limit = field(default_factory=lambda: Limit(name="password-guesses", count=10, per=timedelta(minutes=15)))
-    """Wrong passwords with one typed identifier; seen."""
-    password_failures: Limit = field(default_factory=lambda: Limit(name="password-failures", count=100, per=_DAY))
-    """Wrong passwords for one credential; silent. NIST SP 800-63B-4 3.2.2 allows 100 in a row."""
+    password_guesses: Delays = field(
+        default_factory=lambda: Delays(name="password-guesses", count=4, per=_DAY, first=timedelta(seconds=30), longest=_HOUR),
+    )
+    """Wrong passwords with one typed identifier, or from one known device; seen. From the fifth in a day on, a wait of 30 seconds that doubles up
+    to an hour, also for the right one, and no success lifts it: a stranger would see that there is an owner (PW-18, F13)."""
+    password_failures: Limit = field(default_factory=lambda: Limit(name="password-failures", count=100, per=_YEAR, consecutive=True))
+    """Wrong passwords for one credential in a row; silent, and no stop for a known device. NIST SP 800-63B-4 3.2.2 allows 100 in a row (PW-18)."""
     network_passwords: Limit = field(default_factory=lambda: Limit(name="network-passwords", count=100, per=_HOUR))
     """Wrong passwords from one network key; seen."""
     approvals: Limit = field(default_factory=lambda: Limit(name="approvals", count=10, per=_DAY))
@@ -60,6 +64,11 @@ class Limits:
         names = [getattr(self, name).name for name in self.__slots__]
         if len(set(names)) < len(names):
             raise ConfigurationError(["two limits share one name, so they would share one count"])
+
+    @property
+    def nobody_passwords(self) -> Limit:
+        """What stands in for `password_failures` where nobody has the identifier: for a day, as strangers' junk must leave no year records (F15)."""
+        return replace(self.password_failures, per=_DAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +127,8 @@ class Policy:
     password_history: int = 0
     """Passwords before the current one that a new one must differ from; each costs one more hash at every change, and a stored hash. Nobody
     asks for it: SP 800-63B-4 3.1.1.2 has no history, and only the current password is always refused (PW-21)."""
+    device_lifetime: timedelta = timedelta(days=90)
+    """How long a device is known after a sign-in (SI-11)."""
     gate: int | None = None
     """Password hashes at once in this process, 64 MiB each; none means `min(4, processors)` (PW-23)."""
     gate_queue: int = 64
@@ -131,6 +142,8 @@ class Policy:
             problems.append("grant_tries must be 1 to 100")
         if not 0 <= self.password_history <= _LONGEST_HISTORY:
             problems.append(f"password_history must be 0 to {_LONGEST_HISTORY}")
+        if not timedelta(days=1) <= self.device_lifetime <= timedelta(days=366):
+            problems.append("device_lifetime must be 1 to 366 days")
         if (self.gate is not None and self.gate < 1) or self.gate_queue < 0:
             problems.append("gate must be at least 1, and gate_queue at least 0")
         if self.reset_by not in {"code", "link"}:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from credkit.budgets import Limit, Tally
+from credkit.budgets import STRIPES, Delays, Limit, Tally
 from credkit.context import Context
 from credkit.errors import Next, Reason, Refused
 from credkit.flows.metering import Charge, Meter, forget_uses, load_meters, refund
@@ -88,7 +88,8 @@ def test_a_limit_that_is_seen_allows_its_count_and_then_says_how_long_to_wait(na
     assert (refused.reason, refused.next, refused.status) == (reason, Next.WAIT, 429)
     limit = getattr(Limits(), name)
     assert refused.retry_after is not None
-    assert limit.per - timedelta(seconds=1) <= refused.retry_after <= limit.per * 25 / 24
+    span = limit.first if isinstance(limit, Delays) else limit.per
+    assert span - timedelta(seconds=1) <= refused.retry_after <= span * 25 / 24
     world.clock.advance(refused.retry_after - MICROSECOND)
     assert refusal(use, world, who).reason is reason
     world.clock.advance(MICROSECOND)
@@ -407,8 +408,40 @@ def test_too_many_wrong_passwords_of_a_sign_in_make_the_right_one_wrong_in_silen
     hasher.calls.clear()
     refused = refusal(world.kit.sign_in.with_password, ADA, OLD, context=CONTEXT)
     assert (refused.reason, refused.retry_after, hasher.calls) == (Reason.SIGN_IN_FAILED, None, ["verify"])
-    world.clock.advance(timedelta(days=1) * 25 / 24)
+    world.clock.advance(YEAR_AND_A_BUCKET)
     assert signs_in(world, OLD)
+
+
+def test_wrong_passwords_for_what_nobody_has_leave_no_record_of_a_year() -> None:
+    world = kit_for_tests()  # F15
+    assert not signs_in(world, OTHER, NOBODY)
+    assert max(record.expires_at for record in journeys.stored(world, "budget")) - world.clock.now() <= timedelta(hours=25)
+
+
+def test_a_sign_in_that_nobody_attacks_keeps_no_record_of_a_year() -> None:
+    world = kit_for_tests()  # F15
+    journeys.ada(world)
+    assert signs_in(world, OLD)
+    assert max(record.expires_at for record in journeys.stored(world, "budget")) - world.clock.now() <= timedelta(hours=25)
+
+
+def test_a_success_begins_the_count_of_failures_in_a_row_anew() -> None:
+    world = kit_for_tests(policy=journeys.lowered(password_failures=2))  # N4 3.2.2
+    journeys.ada(world)
+    for _ in range(3):
+        assert not signs_in(world, OTHER)
+        assert signs_in(world, OLD)
+
+
+def test_a_success_lifts_nothing_that_a_stranger_can_see() -> None:
+    world = kit_for_tests(policy=journeys.lowered(password_guesses=2))  # F13
+    journeys.ada(world)
+    for _ in range(2):
+        assert not signs_in(world, OTHER)
+    world.clock.advance(seconds=30)
+    assert signs_in(world, OLD)
+    guess_password(world, ADA)  # the same as if nobody had signed in: 30 seconds have passed
+    assert refusal(guess_password, world, ADA).retry_after == timedelta(seconds=60)
 
 
 def test_a_full_silent_limit_counts_no_further() -> None:
@@ -416,7 +449,8 @@ def test_a_full_silent_limit_counts_no_further() -> None:
     journeys.ada(world)
     for _ in range(5):
         assert not signs_in(world, OTHER)
-    world.clock.advance(timedelta(days=1) * 25 / 24)
+        world.clock.advance(hours=1)
+    world.clock.advance(YEAR_AND_A_BUCKET)
     assert signs_in(world, OLD)
 
 
@@ -479,6 +513,71 @@ def test_several_limits_are_loaded_with_one_call() -> None:
 
     assert finish(world.kit._shell.transact(look)) == 3
     assert records.calls == [("load", 3, 0)]
+
+
+MANY = Limit(name="many", count=40, per=timedelta(hours=1))
+NETWORK = Subject.network("net")
+
+
+def test_a_large_limit_of_a_network_allows_exactly_its_count_over_its_stripes() -> None:
+    metered = Metered(kit_for_tests(), MANY, NETWORK)  # F8
+    assert [metered.charge().counted for _ in range(42)] == [True] * 40 + [False] * 2
+    kept = journeys.stored(metered.world, "budget")
+    assert len(kept) == STRIPES
+    assert sum(MANY.used(Tally.from_payload(record.payload), metered.world.clock.now()) for record in kept) == 40
+
+
+def test_a_network_that_is_out_of_room_is_told_when_its_first_stripe_has_room() -> None:
+    metered = Metered(kit_for_tests(), MANY, NETWORK)
+    for _ in range(40):
+        metered.charge()
+        metered.world.clock.advance(minutes=1)
+    refused = refusal(metered.meter().require_room, metered.world.clock.now(), Reason.TOO_MANY_TRIES)
+    assert refused.retry_after is not None
+    metered.world.clock.advance(refused.retry_after - MICROSECOND)
+    assert not metered.charge().counted
+    metered.world.clock.advance(MICROSECOND)
+    assert metered.charge().counted
+
+
+def test_a_refund_finds_the_stripe_of_its_charge() -> None:
+    metered = Metered(kit_for_tests(), MANY, NETWORK)
+    charges = [metered.charge() for _ in range(40)]
+    for charge in charges[::4]:
+        metered.refund(charge)
+    assert [metered.charge().counted for _ in range(11)] == [True] * 10 + [False]
+
+
+@pytest.mark.parametrize("subject", [SUBJECT, Subject.identifier(journeys.parsed(ADA)), Subject.nobody(journeys.parsed(ADA)), Subject.device("d")])
+def test_no_other_limit_is_kept_in_stripes(subject: Subject) -> None:
+    metered = Metered(kit_for_tests(), MANY, subject)  # F13: a further load would tell how full a silent one is
+    metered.charge()
+    metered.charge()
+    assert len(journeys.stored(metered.world, "budget")) == 1
+
+
+def test_one_call_loads_one_stripe_while_there_is_room() -> None:
+    records = journeys.SpiedRecords()
+    metered = Metered(journeys.build(records=records), MANY, NETWORK)
+    metered.charge()
+    assert records.calls == [("load", 1, 0), ("commit", 0, 1)]
+
+
+def test_a_refund_leaves_the_newest_use_that_was_there_before() -> None:
+    metered = Metered(kit_for_tests())
+    metered.charge()
+    first = metered.world.clock.now()
+    metered.world.clock.advance(minutes=1)
+    metered.refund(metered.charge())
+    assert metered.meter().last_at == first
+
+
+def test_a_refund_does_not_forget_a_use_that_came_at_the_same_moment() -> None:
+    metered = Metered(kit_for_tests())
+    charge = metered.charge()
+    metered.charge()
+    metered.refund(charge)
+    assert (metered.used(), metered.meter().last_at) == (1, metered.world.clock.now())
 
 
 def test_limits_and_subjects_of_different_names_are_different_counts() -> None:

@@ -191,18 +191,55 @@ def test_a_full_gate_is_busy_and_nothing_is_counted() -> None:
 # Counting ---------------------------------------------------------------------------------------------------------------
 
 
-def test_wrong_current_passwords_and_failed_sign_ins_share_one_count() -> None:
-    world = kit_for_tests(policy=journeys.lowered(password_failures=2))  # SI-05, PW-20
+@pytest.mark.parametrize("limit", ["password_failures", "password_guesses"])
+def test_wrong_current_passwords_are_limited_as_wrong_passwords_at_sign_in_are(limit: str) -> None:
+    world = kit_for_tests(policy=journeys.lowered(**{limit: 2}))  # SI-05, PW-20
     journeys.ada(world)
     who = session_of(world)
-    assert not signs_in(world, OTHER)
+    assert refusal(change, world, who, OTHER).reason is Reason.CURRENT_PASSWORD_WRONG
     assert refusal(change, world, who, OTHER).reason is Reason.CURRENT_PASSWORD_WRONG
     refused = refusal(change, world, who, OLD)
     assert refused.reason is Reason.TOO_MANY_TRIES
     assert refused.retry_after is not None
-    assert not signs_in(world, OLD)
     world.clock.advance(refused.retry_after)
     assert change(world, who, OLD)
+
+
+@pytest.mark.parametrize("limit", ["password_failures", "password_guesses"])
+def test_whoever_guesses_at_sign_in_does_not_stop_who_is_signed_in_nor_the_other_way_round(limit: str) -> None:
+    world = kit_for_tests(policy=journeys.lowered(**{limit: 1}))  # F10
+    journeys.ada(world)
+    who = session_of(world)
+    assert not signs_in(world, OTHER)
+    assert not signs_in(world, OLD)
+    assert change(world, who).ended is Ended.OTHERS
+    world = kit_for_tests(policy=journeys.lowered(**{limit: 1}))
+    journeys.ada(world)
+    who = session_of(world)
+    refusal(change, world, who, OTHER)
+    assert refusal(change, world, who).reason is Reason.TOO_MANY_TRIES
+    assert signs_in(world, OLD)
+
+
+def test_a_right_current_password_begins_the_count_of_failures_in_a_row_anew() -> None:
+    world = kit_for_tests(policy=journeys.lowered(password_failures=2))
+    journeys.ada(world)
+    who = session_of(world)
+    for _ in range(3):
+        refusal(change, world, who, OTHER)
+        with pytest.raises(PasswordRefused):
+            change(world, who, new="short")
+
+
+def test_a_change_gives_the_device_a_mark_that_holds_where_the_earlier_ones_do_not() -> None:
+    world = kit_for_tests()
+    journeys.ada(world)
+    signed_in = world.kit.sign_in.with_password(ADA, OLD, context=CONTEXT)
+    changed = change(world, signed_in.session)
+    assert changed.device_mark is not None
+    marks = [signed_in.device_mark.text, changed.device_mark.text]
+    seen = [world.kit._shell.seen_by(journeys.parsed(ADA), Context(device_mark=mark)) for mark in marks]
+    assert [found.device is not None and found.device.is_of(changed.credential) for found in seen] == [False, True]
 
 
 def test_a_right_current_password_takes_its_charge_back_whatever_becomes_of_the_new_one() -> None:

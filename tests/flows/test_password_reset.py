@@ -82,7 +82,7 @@ def test_a_reset_ends_all_sessions_and_says_so() -> None:
 def test_a_reset_signs_nobody_in() -> None:
     world = kit_for_tests()  # RS-12: what it returns holds no session
     journeys.ada(world)
-    assert [field.name for field in fields(complete(world, granted(world)))] == ["credential", "session_epoch", "ended"]
+    assert [field.name for field in fields(complete(world, granted(world)))] == ["credential", "session_epoch", "ended", "device_mark"]
 
 
 def test_a_reset_gives_a_password_to_a_sign_in_that_has_none() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ import pytest
 from credkit.context import Context, Session
 from credkit.credential import Standing
 from credkit.errors import Busy, Next, Reason, Refused, SeveralAccounts, UnknownKey
+from credkit.flows.sign_in import PasswordChangeRequired
 from credkit.identifiers import InvalidIdentifier
 from credkit.keys import KeyRing
 from credkit.policy import Policy
 from credkit.testing import TestWorld, async_kit_for_tests, kit_for_tests
 from flows import journeys
-from flows.journeys import ADA, BOB, CONTEXT, NEW, NOBODY, OLD, OTHER, PHONE, WEIRD, granted, refusal, registered, signs_in, verified
+from flows.journeys import ADA, BOB, CONTEXT, NEW, NOBODY, OLD, OTHER, PAUSE, PHONE, WEIRD, granted, refusal, registered, signs_in, verified
 
 
 def sign_in(world: TestWorld, password: Any = OLD, identifier: Any = ADA, context: Context = CONTEXT) -> Any:
@@ -211,6 +213,138 @@ class _FailingRecords(journeys.SpiedRecords):
         return super().commit(*given)
 
 
+# Known devices (PW-19, SI-11) ---------------------------------------------------------------------------------------------
+
+
+def device(signed_in: Any, **more: Any) -> Context:
+    """Return what the host says of a request from the device that *signed_in* left its mark on."""
+    return Context(device_mark=signed_in.device_mark.text, **more)
+
+
+def hammered(world: TestWorld, *identifiers: str) -> None:
+    """Let a stranger guess until the sign-in is stopped in silence, and be made to wait besides."""
+    for _ in range(200):
+        for identifier in identifiers or (ADA,):
+            try:
+                sign_in(world, OTHER, identifier, Context(network_key="net"))
+            except Refused as refused:
+                if refused.reason is Reason.TOO_MANY_TRIES:
+                    world.clock.advance(refused.retry_after or PAUSE)
+    for _ in range(5):
+        refusal(sign_in, world, OTHER)
+
+
+def test_the_owner_signs_in_on_a_known_device_whatever_strangers_guess() -> None:
+    world = kit_for_tests()
+    journeys.ada(world, PHONE)
+    here = device(sign_in(world), network_key="net")
+    hammered(world)
+    assert refusal(sign_in, world).reason is Reason.TOO_MANY_TRIES
+    assert sign_in(world, context=here)
+
+
+def test_a_known_device_is_held_up_by_no_network() -> None:
+    world = kit_for_tests(policy=journeys.lowered(network_passwords=1))
+    journeys.ada(world)
+    here = device(sign_in(world), network_key="net")
+    refusal(sign_in, world, OTHER, NOBODY, here)
+    assert refusal(sign_in, world, context=Context(network_key="net")).reason is Reason.TOO_MANY_TRIES
+    assert sign_in(world, context=here)
+
+
+def test_a_known_device_has_waits_of_its_own() -> None:
+    world = kit_for_tests()
+    journeys.ada(world)
+    here = device(sign_in(world))
+    reasons = [refusal(sign_in, world, OTHER, context=here).reason for _ in range(5)]
+    assert reasons == [Reason.SIGN_IN_FAILED] * 4 + [Reason.TOO_MANY_TRIES]
+    assert refusal(sign_in, world, context=here).reason is Reason.TOO_MANY_TRIES
+    assert sign_in(world)
+
+
+def test_signing_in_again_on_a_known_device_gives_it_no_new_count() -> None:
+    world = kit_for_tests()
+    journeys.ada(world)
+    first = sign_in(world)
+    for _ in range(3):
+        refusal(sign_in, world, OTHER, context=device(first))
+    again = sign_in(world, context=device(first))
+    assert again.device_mark.expires_at == world.clock.now() + timedelta(days=90)
+    reasons = [refusal(sign_in, world, OTHER, context=device(again)).reason for _ in range(2)]
+    assert reasons == [Reason.SIGN_IN_FAILED, Reason.TOO_MANY_TRIES]
+
+
+def test_wrong_passwords_on_a_known_device_count_for_the_sign_in_too() -> None:
+    world = kit_for_tests(policy=journeys.lowered(password_failures=2))
+    journeys.ada(world)
+    here = device(sign_in(world))
+    for _ in range(2):
+        refusal(sign_in, world, OTHER, context=here)
+    assert refusal(sign_in, world).reason is Reason.SIGN_IN_FAILED
+    assert sign_in(world, context=here)
+    assert sign_in(world)
+
+
+def test_the_device_of_one_person_is_unknown_to_another() -> None:
+    world = kit_for_tests()
+    journeys.ada(world)
+    world.add(BOB, password=NEW)
+    here = device(sign_in(world, NEW, BOB))
+    for _ in range(4):
+        refusal(sign_in, world, OTHER)
+    assert refusal(sign_in, world, context=here).reason is Reason.TOO_MANY_TRIES
+
+
+@pytest.mark.parametrize("end", ["reset", "end_sessions", "another site", "age"])
+def test_what_ends_all_sessions_ends_all_devices(end: str) -> None:
+    world = kit_for_tests(policy=journeys.lowered(password_failures=1))  # RS-11
+    credential = journeys.ada(world)
+    here = device(sign_in(world))
+    password = OLD
+    if end == "reset":
+        world.kit.reset.complete(granted(world), NEW, context=CONTEXT)
+        password = NEW
+    if end == "end_sessions":
+        journeys.alter(world, credential, session_epoch=1)
+    if end == "another site":
+        here = device(sign_in(journeys.beside(world, site=journeys.other_site(), policy=world.kit.policy)))
+    if end == "age":
+        world.clock.advance(days=90)
+    refusal(sign_in, world, OTHER)
+    assert refusal(sign_in, world, password, context=here).reason is Reason.SIGN_IN_FAILED
+
+
+def test_a_reset_by_code_makes_the_device_known() -> None:
+    world = kit_for_tests(policy=journeys.lowered(password_failures=1))
+    journeys.ada(world)
+    changed = world.kit.reset.complete(granted(world), NEW, context=CONTEXT)
+    refusal(sign_in, world, OTHER)
+    assert sign_in(world, NEW, context=device(changed))
+
+
+def test_a_new_password_that_an_old_one_was_enough_for_makes_no_device_known() -> None:
+    world = kit_for_tests()  # whoever else may know the old one could have set it
+    credential = journeys.ada(world)
+    world.kit.admin.mark_compromised(credential.id, actor="support")
+    with pytest.raises(PasswordChangeRequired) as caught:
+        sign_in(world)
+    assert world.kit.reset.complete(caught.value.grant, NEW, context=CONTEXT).device_mark is None
+
+
+def test_a_known_device_costs_what_an_unknown_one_costs_without_a_network() -> None:
+    records, credentials = journeys.SpiedRecords(), journeys.SpiedCredentials()
+    world = journeys.build(records=records, credentials=credentials)
+    journeys.ada(world)
+    here = device(sign_in(world), network_key="net")
+    traces = []
+    for context in (here, CONTEXT):
+        for calls in (records.calls, credentials.calls):
+            calls.clear()
+        refusal(sign_in, world, OTHER, context=context)
+        traces.append((list(records.calls), list(credentials.calls)))
+    assert traces[0] == traces[1] == ([("load", 2, 0), ("commit", 0, 2)], ["find"])
+
+
 # Hashes that are out of date (PW-13, PW-14, PW-17) ----------------------------------------------------------------------
 
 
@@ -375,7 +509,7 @@ def test_the_async_journey() -> None:
     asyncio.run(journey())
 
 
-def test_fifty_wrong_passwords_at_once_are_compared_ten_times() -> None:
+def test_fifty_wrong_passwords_at_once_are_compared_four_times() -> None:
     async def journey() -> list[object]:
         world = async_kit_for_tests()  # OT-06 for passwords: the limit holds however they come
         await world.add(ADA, password=OLD)

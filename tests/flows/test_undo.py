@@ -313,7 +313,7 @@ def test_a_journey_begun_in_one_session_goes_on_in_no_other() -> None:
 
 
 def test_the_wrong_password_is_refused_and_counted() -> None:
-    world, credential = moved(policy=journeys.lowered(password_failures=3))
+    world, credential = moved(policy=journeys.lowered(password_guesses=3))
     undo = undo_link(world, ADA)
     for _ in range(3):
         assert refusal(world.kit.undo.complete, undo, password=NEW, context=CONTEXT).reason is Reason.CURRENT_PASSWORD_WRONG

@@ -19,6 +19,7 @@ import pytest
 
 from credkit.context import Context, Session
 from credkit.credential import Credential, Mark, NewCredential, Standing
+from credkit.devices import DeviceMark
 from credkit.edits import AddIdentifier, ChangeIdentifier, HostChange, Prefer, RemoveIdentifier, SetPassword
 from credkit.errors import CredkitError, DeliveryFailed, Refused
 from credkit.flows.sign_in import PasswordChangeRequired
@@ -347,6 +348,9 @@ class Everything:
         if isinstance(text, str):
             # The half before the dot is a name, and names of records hold it; what is behind it is the secret.
             self.evidence.secrets |= {f"{where}: {type(value).__name__} {len(self.evidence.secrets)}": text.partition(".")[2]}
+        mark = getattr(value, "device_mark", None)
+        if isinstance(mark, DeviceMark):
+            self.call(f"{where}: device mark", lambda: mark)
         return value
 
     def password(self, name: str) -> Any:

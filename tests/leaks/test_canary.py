@@ -89,7 +89,6 @@ def test_nothing_that_came_out_holds_a_canary(lived: tuple[Everything, Evidence]
 HOSTS_OWN = {
     "Context": {"session key", "network key", "device mark"},
     "Session": {"session key"},
-    "SignedIn": {"session key", "hash"},
     "Credential": {"hash"},
     "Changed": {"hash"},
 }
@@ -107,7 +106,7 @@ def test_a_pickle_holds_nothing_but_what_is_the_hosts_anyway(lived: tuple[Everyt
 
 def test_what_holds_a_secret_of_credkits_is_not_pickled(lived: tuple[Everything, Evidence]) -> None:
     _, evidence = lived
-    assert {kind for kind, _ in evidence.pickles} & {"Secret", "Ticket", "Grant", "KeyRing", "Credkit", "PasswordHasher"} == set()
+    assert {kind for kind, _ in evidence.pickles} & {"Secret", "Ticket", "Grant", "DeviceMark", "SignedIn", "KeyRing", "Credkit", "PasswordHasher"} == set()
 
 
 # At rest --------------------------------------------------------------------------------------------------------------------

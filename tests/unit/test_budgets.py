@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from credkit.budgets import BUCKETS, KEPT, Limit, Tally
+from credkit.budgets import BUCKETS, KEPT, STRIPED_ABOVE, STRIPES, Delays, Limit, Tally
 from credkit.errors import ConfigurationError
 from credkit.payloads import UnreadableRecord
 from credkit.testing.fakes import START
@@ -196,3 +197,62 @@ def test_what_is_no_tally_is_trouble(fields: Any) -> None:
 def test_what_is_no_json_is_trouble(payload: bytes) -> None:
     with pytest.raises(UnreadableRecord):
         Tally.from_payload(payload)
+
+
+# Waits that grow --------------------------------------------------------------------------------------------------------
+
+DELAYS = Delays(name="waits", count=4, per=timedelta(days=1), first=timedelta(seconds=30), longest=timedelta(hours=1))
+
+
+def test_the_first_uses_are_free_and_then_each_waits_twice_as_long_up_to_the_longest() -> None:  # PW-18
+    waits = [DELAYS.wait(used).total_seconds() for used in range(14)]
+    assert waits == [0, 0, 0, 0, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+def test_no_number_of_uses_is_too_many_to_reckon_with() -> None:
+    assert DELAYS.wait(10**9) == timedelta(hours=1)
+
+
+def test_one_waits_after_the_newest_use() -> None:
+    tally = Tally()
+    for second in range(4):
+        tally = DELAYS.charge(tally, START + timedelta(seconds=second))
+    at = START + timedelta(seconds=33)
+    assert [DELAYS.full((tally,), moment) for moment in (at - timedelta(microseconds=1), at)] == [True, False]
+    assert DELAYS.retry_after((tally,), START + timedelta(seconds=10)) == timedelta(seconds=23)
+
+
+def test_uses_under_several_keys_count_together() -> None:
+    tallies = [Tally(), Tally()]
+    for number in range(4):
+        tallies[number % 2] = DELAYS.charge(tallies[number % 2], START + timedelta(seconds=number))
+    assert DELAYS.retry_after(tallies, START + timedelta(seconds=3)) == timedelta(seconds=30)
+
+
+def test_a_clock_that_ran_ahead_makes_nobody_be_told_to_wait_longer_than_a_wait() -> None:  # F16
+    tally = Tally()
+    for _ in range(4):
+        tally = DELAYS.charge(tally, START + timedelta(hours=5))
+    assert DELAYS.full((tally,), START)
+    assert DELAYS.retry_after((tally,), START) == timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"first": timedelta(0)}, {"first": timedelta(hours=2)}, {"longest": timedelta(days=2)}, {"count": 0}, {"per": timedelta(seconds=1)}]
+)
+def test_waits_that_do_not_grow_within_the_span_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        replace(DELAYS, **changes)
+
+
+# Stripes ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, STRIPED_ABOVE, STRIPED_ABOVE + 1, 100, 1200])
+def test_the_stripes_of_a_limit_come_to_its_own_count(count: int) -> None:  # F8
+    limit = Limit(name="many", count=count, per=timedelta(hours=1))
+    stripes = limit.stripes
+    assert len(stripes) == (STRIPES if count > STRIPED_ABOVE else 1)
+    assert sum(stripe.count for stripe in stripes) == count
+    assert len({stripe.name for stripe in stripes}) == len(stripes)
+    assert {stripe.per for stripe in stripes} == {limit.per}

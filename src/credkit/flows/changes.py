@@ -8,13 +8,14 @@ the credential it swaps (F1).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
 from credkit.context import Context
 from credkit.credential import Credential
+from credkit.devices import DeviceMark
 from credkit.edits import Shown
 from credkit.errors import Busy, StoreError
 from credkit.flows.challenges import OUTBOX
@@ -48,6 +49,9 @@ class Changed:
     """The epoch that sessions must have from now on; the acting session takes it over where `ended` is OTHERS (F32)."""
     ended: Ended
     """Whose sessions and refresh tokens the host has to end."""
+    device_mark: DeviceMark | None = field(default=None, repr=False, compare=False)
+    """By what the acting device is known from now on, where the change has proved the password, or set it after a code: it ended all earlier marks.
+    Two answers about one change are equal whatever marks they hold."""
 
 
 def intent_of(

@@ -2,6 +2,10 @@
 
 What is charged is written by the same commit as the decision it belongs to, so a limit is exact: of two calls that saw
 the last use free, one loses its commit and decides again.
+
+A limit that many people share, those behind one network key, is kept in stripes: a call takes one of them by lot and goes on to the
+others only if that one is full, so it is refused exactly when all are. Limits of a credential and of an identifier are not: few
+use them at once, and a further load would tell a stranger how full a silent one is (F13).
 """
 
 from __future__ import annotations
@@ -9,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from credkit.budgets import Limit, Tally
 from credkit.errors import Busy, CredkitError, Reason, Refused
@@ -18,7 +23,10 @@ from credkit.flows.transaction import Transaction
 from credkit.payloads import UnreadableRecord
 from credkit.ports import Record
 
-__all__ = ["Charge", "Meter", "charge_all", "forget_uses", "load_meters", "refund"]
+__all__ = ["Charge", "Meter", "charge_all", "forget_uses", "load_meters", "refund", "succeed"]
+
+_EMPTY: Final = timedelta(hours=25)
+"""How long a count that has begun anew is kept: until no call is under way that was counted before (F15)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,7 @@ class Charge:
 
     limit: Limit
     key: str
+    before: Tally
     tally: Tally
     counted: bool
     """False where the meter was full already: then there is nothing to take back."""
@@ -51,7 +60,7 @@ class Meter:
 
     def full(self, now: datetime) -> bool:
         """Return whether one more use would be too many."""
-        return self.used(now) >= self.limit.count
+        return self.limit.full(self.tallies, now)
 
     def require_room(self, now: datetime, reason: Reason) -> None:
         """Go on only if there is room.
@@ -74,7 +83,7 @@ class Meter:
         # Never sooner than another worker, whose clock may differ, has asked for.
         expires_at = max(now + self.limit.memory, self.kept_until or now)
         transaction.put(key=self.keys[0], kind=self.kind, payload=tally.to_payload(), expires_at=expires_at)
-        return Charge(self.limit, self.keys[0], tally, counted, transaction.writes[self.keys[0]])
+        return Charge(self.limit, self.keys[0], self.tallies[0], tally, counted, transaction.writes[self.keys[0]])
 
     def clear(self, transaction: Transaction) -> None:
         """Take back every use counted under the name that is written; where there is none, write nothing."""
@@ -83,15 +92,42 @@ class Meter:
 
 
 async def load_meters(shell: Shell, transaction: Transaction, wanted: Sequence[tuple[Limit, Subject]]) -> tuple[Meter, ...]:
-    """Return a meter for each of *wanted*, with one load for all of them."""
-    names = [(limit, shell.budget_keys(limit.name, subject)) for limit, subject in wanted]
-    await transaction.load(*(key for _, keys in names for key in keys))
-    meters: list[Meter] = []
-    for limit, keys in names:
-        records = await transaction.load(*keys)
-        tallies = tuple(Tally() if record is None else Tally.from_payload(record.payload) for record in records)
-        meters.append(Meter(limit, shell.kind("budget"), keys, tallies, None if records[0] is None else records[0].expires_at))
-    return tuple(meters)
+    """Return a meter for each of *wanted*, with one load for all of them, unless a stripe is full."""
+    choices = [_stripes(shell, limit, subject) for limit, subject in wanted]
+    await transaction.load(*(key for first, *_ in choices for key in first.keys))
+    return tuple([await _with_room(shell, transaction, stripes) for stripes in choices])
+
+
+@dataclass(frozen=True, slots=True)
+class _Stripe:
+    """A limit, or a part of one, with the names of its records."""
+
+    limit: Limit
+    keys: tuple[str, ...]
+
+
+def _stripes(shell: Shell, limit: Limit, subject: Subject) -> tuple[_Stripe, ...]:
+    """Return the stripes of a limit in the order in which this call tries them."""
+    parts = limit.stripes if subject.shared else (limit,)
+    first = shell.entropy.below(len(parts)) if len(parts) > 1 else 0
+    return tuple(_Stripe(part, shell.budget_keys(part.name, subject)) for part in (*parts[first:], *parts[:first]))
+
+
+async def _with_room(shell: Shell, transaction: Transaction, stripes: Sequence[_Stripe]) -> Meter:
+    """Return the first meter that has room; if none has, the one that will have it first."""
+    now, full = shell.clock.now(), list[Meter]()
+    for stripe in stripes:
+        meter = await _meter(shell, transaction, stripe)
+        if not meter.full(now):
+            return meter
+        full.append(meter)
+    return min(full, key=lambda meter: meter.limit.retry_after(meter.tallies, now))
+
+
+async def _meter(shell: Shell, transaction: Transaction, stripe: _Stripe) -> Meter:
+    records = await transaction.load(*stripe.keys)
+    tallies = tuple(Tally() if record is None else Tally.from_payload(record.payload) for record in records)
+    return Meter(stripe.limit, shell.kind("budget"), stripe.keys, tallies, None if records[0] is None else records[0].expires_at)
 
 
 def charge_all(transaction: Transaction, meters: Sequence[Meter], now: datetime, reason: Reason) -> tuple[Charge, ...]:
@@ -107,17 +143,34 @@ def charge_all(transaction: Transaction, meters: Sequence[Meter], now: datetime,
 
 async def refund(shell: Shell, charges: Sequence[Charge]) -> None:
     """Take back exactly these uses, and no others. If that fails they stay counted: once too many, never once too few."""
+    await _settle(shell, [(charge, False) for charge in charges if charge.counted])
+
+
+async def succeed(shell: Shell, charges: Sequence[Charge]) -> None:
+    """Take these uses back, as they were right, and let a count of failures in a row begin anew (N4 3.2.2)."""
+    await _settle(shell, [(charge, charge.limit.consecutive) for charge in charges if charge.counted or charge.limit.consecutive])
+
+
+async def _settle(shell: Shell, charges: Sequence[tuple[Charge, bool]]) -> None:
+    """Take uses back, or with `True` all uses of their count."""
+    now = shell.clock.now()
 
     async def take_back(transaction: Transaction) -> None:
-        counted = [charge for charge in charges if charge.counted]
-        records = await transaction.load(*(charge.key for charge in counted))
-        for charge, record in zip(counted, records, strict=True):
+        records = await transaction.load(*(charge.key for charge, _ in charges))
+        for (charge, anew), record in zip(charges, records, strict=True):
             if record is not None:
-                tally = charge.limit.refund(Tally.from_payload(record.payload), charge.tally)
-                transaction.put(key=charge.key, kind=record.kind, payload=tally.to_payload(), expires_at=record.expires_at)
+                tally = Tally.from_payload(record.payload)
+                after = charge.limit.clear(tally) if anew else _without(charge, tally)
+                expires_at = now + _EMPTY if anew else record.expires_at
+                transaction.put(key=charge.key, kind=record.kind, payload=after.to_payload(), expires_at=expires_at)
 
     with suppress(Busy, CredkitError):
-        await shell.transact(take_back, presumed={charge.key: charge.written for charge in charges if charge.counted})
+        await shell.transact(take_back, presumed={charge.key: charge.written for charge, _ in charges})
+
+
+def _without(charge: Charge, tally: Tally) -> Tally:
+    """Return *tally* without the use: as it was before, with its newest use, if nothing has happened since."""
+    return charge.before if tally == charge.tally else charge.limit.refund(tally, charge.tally)
 
 
 async def forget_uses(shell: Shell, transaction: Transaction, limit: Limit, subject: Subject) -> None:

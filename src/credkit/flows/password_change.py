@@ -1,6 +1,7 @@
 """Password change by a signed-in person: the current password, then the new one.
 
-It shares the budget of sign-in: a stolen session is no better place to guess at the password than the sign-in page (PW-20).
+A stolen session is no better place to guess at the password than the sign-in page: the same numbers hold, in counts of their own (PW-20). So
+whoever guesses on the sign-in page does not stop the owner who is signed in, nor a thief with a session the owner's sign-in (F10).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from credkit.credential import Credential
 from credkit.errors import CredkitError, Finding, FindingKind, InvalidIdentifier, PasswordRefused, Reason, Refused
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
 from credkit.flows.histories import history_key, require_unfrozen
-from credkit.flows.metering import Charge, refund
+from credkit.flows.metering import Charge, succeed
 from credkit.flows.passwords import as_typed, charge_try, compare_password, judge_password, site_words, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell
 from credkit.flows.sign_in import held_by
@@ -53,7 +54,7 @@ class AsyncPasswordChange:
                 presented = normalize_password(current)
             except PasswordRefused:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG) from None
-            charges = await charge_try(shell, credential)
+            charges = await charge_try(shell, credential, "session")
             if not (await compare_password(shell, place, credential.password_hash, presented, charges, typed=as_typed(current, presented))).matches:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG)
             chosen = await self._chosen(place, credential, new, presented, charges)
@@ -96,11 +97,11 @@ class AsyncPasswordChange:
         try:
             chosen = await judge_password(shell, new, [entry.identifier for entry in credential.identifiers], presented)
         except (PasswordRefused, CredkitError):
-            await refund(shell, charges)
+            await succeed(shell, charges)
             raise
         if await was_used_before(shell, place, credential, chosen, typed=as_typed(new, chosen)):
             raise PasswordRefused([Finding(kind=FindingKind.EARLIER)])
-        await refund(shell, charges)
+        await succeed(shell, charges)
         return chosen
 
     async def _set(self, place: AsyncHashingPlace, credential: Credential, chosen: Secret, context: Context) -> Changed:
@@ -123,7 +124,7 @@ class AsyncPasswordChange:
         if stored is None:
             # The generation moved: a reset or another change was made since the current password was compared.
             raise Refused(Reason.SESSION_ENDED)
-        return Changed(credential=stored, session_epoch=stored.session_epoch, ended=Ended.OTHERS)
+        return Changed(credential=stored, session_epoch=stored.session_epoch, ended=Ended.OTHERS, device_mark=shell.mark(stored))
 
 
 class PasswordChange:

@@ -16,8 +16,8 @@ from credkit.flows.challenges import Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
 from credkit.flows.histories import history_key, require_unfrozen
 from credkit.flows.metering import forget_uses
-from credkit.flows.passwords import as_typed, is_password_of, judge_password, was_used_before
-from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.passwords import as_typed, failed_passwords_of, is_password_of, judge_password, was_used_before
+from credkit.flows.shell import IdentifierInput, Shell
 from credkit.flows.transaction import Transaction
 from credkit.grants import GrantRecord
 from credkit.lifting import finish
@@ -141,13 +141,14 @@ class AsyncPasswordReset:
         password_hash, generation = await place.hash(password), shell.fresh_id()
         kind, proved = (MessageKind.PASSWORD_CHANGED, None) if grant.by_password else (MessageKind.PASSWORD_RESET, grant.identifier)
 
-        forgotten, owner = shell.policy.limits.password_failures, Subject.credential(credential.id)
+        failures, forgotten = shell.policy.limits.password_failures, failed_passwords_of(credential.id)
 
         async def within(transaction: Transaction, current: Credential) -> None:
             await require_unfrozen(shell, transaction, current.id, now)
             # The wrong passwords of before were guesses at another password (RS-11). Only where that cannot be seen: a stranger who has filled a
             # limit of what was typed must not see it lifted (F13).
-            await forget_uses(shell, transaction, forgotten, owner)
+            for subject in forgotten:
+                await forget_uses(shell, transaction, failures, subject)
 
         stored = await change_credential(
             shell,
@@ -157,11 +158,16 @@ class AsyncPasswordReset:
                 password_hash, change_id=grant.id, generation=generation, now=now, proved=proved, history=shell.policy.password_history
             ),
             within=within,
-            presumes=(history_key(shell, credential.id), *shell.budget_keys(forgotten.name, owner)),
+            presumes=(history_key(shell, credential.id), *(key for subject in forgotten for key in shell.budget_keys(failures.name, subject))),
         )
         if stored is None:
             return await self._too_late(place, grant, await self._credential(grant), proposed)
-        return Changed(credential=stored, session_epoch=stored.session_epoch, ended=Ended.ALL)
+        return self._changed(stored, grant)
+
+    def _changed(self, credential: Credential, grant: GrantRecord) -> Changed:
+        """Return what to tell. Whoever read the code is on a known device from now on; whoever knew a password that others may know is not."""
+        mark = None if grant.by_password else self._shell.mark(credential)
+        return Changed(credential=credential, session_epoch=credential.session_epoch, ended=Ended.ALL, device_mark=mark)
 
     async def _require_new(self, place: AsyncHashingPlace, credential: Credential, password: Secret, typed: Secret | None) -> None:
         """Go on only with a password that is neither the current one nor one that is remembered.
@@ -181,7 +187,7 @@ class AsyncPasswordReset:
         password = normalize_password(proposed)
         if not credential.has_mark(grant.id) or not (await place.verify(credential.password_hash, password)).matches:
             raise Refused(Reason.GRANT_USED)
-        return Changed(credential=credential, session_epoch=credential.session_epoch, ended=Ended.ALL)
+        return self._changed(credential, grant)
 
 
 class PasswordReset:

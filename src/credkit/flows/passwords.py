@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, TypeAlias, get_args
 
 from credkit.breaches import BreachCheckFailed, Fingerprint
 from credkit.credential import Credential
@@ -17,7 +18,7 @@ from credkit.passwords import Verification, normalize_password
 from credkit.ports import AsyncHashingPlace
 from credkit.secret import PasswordInput, Secret, text_of
 
-__all__ = ["as_typed", "charge_try", "compare_password", "is_password_of", "judge_password", "site_words", "was_used_before"]
+__all__ = ["Holding", "as_typed", "charge_try", "compare_password", "failed_passwords_of", "is_password_of", "judge_password", "site_words", "was_used_before"]
 
 
 def as_typed(password: PasswordInput, normal: Secret) -> Secret | None:
@@ -26,13 +27,23 @@ def as_typed(password: PasswordInput, normal: Secret) -> Secret | None:
     return None if typed == normal else typed
 
 
-async def charge_try(shell: Shell, credential: Credential) -> tuple[Charge, ...]:
-    """Count one try before it is compared. The limit is seen: whoever sees it holds a session of this credential, or an undo link.
+Holding: TypeAlias = Literal["session", "undo"]
+"""What somebody holds of a credential: a session, or a link to undo a change."""
+
+
+def failed_passwords_of(credential_id: str) -> tuple[Subject, ...]:
+    """Return whom `password_failures` counts for a credential: strangers at sign-in, and apart from them who holds a session or an undo link."""
+    return Subject.credential(credential_id), *(Subject.holder(credential_id, of) for of in get_args(Holding))
+
+
+async def charge_try(shell: Shell, credential: Credential, of: Holding) -> tuple[Charge, ...]:
+    """Count one try of whoever holds something *of* a credential, before it is compared. So the limits may be seen, and neither closes another's way.
 
     Raises:
         Refused: TOO_MANY_TRIES, with `retry_after`.
     """
-    now, wanted = shell.clock.now(), [(shell.policy.limits.password_failures, Subject.credential(credential.id))]
+    now, limits, holder = shell.clock.now(), shell.policy.limits, Subject.holder(credential.id, of)
+    wanted = [(limits.password_failures, holder), (limits.password_guesses, holder)]
 
     async def charge(transaction: Transaction) -> tuple[Charge, ...]:
         return charge_all(transaction, await load_meters(shell, transaction, wanted), now, Reason.TOO_MANY_TRIES)

@@ -16,6 +16,7 @@ from typing import TypeAlias, TypeVar
 from credkit.breaches import AsyncBreachList
 from credkit.context import Context, checked
 from credkit.credential import Credential, NewCredential
+from credkit.devices import Device, DeviceMark, mark_device, read_mark
 from credkit.flows.transaction import Transaction, guarded, transact
 from credkit.framing import frame
 from credkit.identifiers import EmailAddress, Identifier, PhoneNumber, parse_identifier
@@ -35,7 +36,7 @@ from credkit.ports import (
 from credkit.site import Site
 from credkit.tickets import encode_bytes
 
-__all__ = ["IdentifierInput", "Shell", "Subject"]
+__all__ = ["IdentifierInput", "Seen", "Shell", "Subject"]
 
 T = TypeVar("T")
 
@@ -53,11 +54,18 @@ class Subject:
     """Whether the text could be tried out from a list, so that its name needs a key."""
     lasting: bool = True
     """Whether a count has to outlive a rotation of the keys, so that a personal name is looked for under each."""
+    shared: bool = False
+    """Whether many people use one count, so that a large one is kept in stripes."""
 
     @classmethod
     def credential(cls, credential_id: str) -> Subject:
         """Count a credential."""
         return cls("credential", credential_id, personal=False)
+
+    @classmethod
+    def holder(cls, credential_id: str, of: str) -> Subject:
+        """Count whoever holds something *of* a credential, such as a session or an undo link."""
+        return cls(f"holder:{of}", credential_id, personal=False)
 
     @classmethod
     def session(cls, digest: bytes | None, credential_id: str) -> Subject:
@@ -70,6 +78,11 @@ class Subject:
         return cls(f"{what}:{identifier.kind}", identifier.canonical, personal=True)
 
     @classmethod
+    def device(cls, device_id: str, what: str = "identifier") -> Subject:
+        """Count a known device, in the place of the identifier in the role *what*."""
+        return cls(f"device:{what}", device_id, personal=False)
+
+    @classmethod
     def nobody(cls, identifier: Identifier) -> Subject:
         """Count what stands in for the credential of an identifier that nobody has: one name, as a credential has (TE-04)."""
         return cls(f"nobody:{identifier.kind}", identifier.canonical, personal=True, lasting=False)
@@ -77,12 +90,24 @@ class Subject:
     @classmethod
     def network(cls, network_key: str) -> Subject:
         """Count a network key."""
-        return cls("network", network_key, personal=True)
+        return cls("network", network_key, personal=True, shared=True)
 
     @classmethod
     def shard(cls, number: int) -> Subject:
         """Count one part of what a whole site does."""
         return cls("site", str(number), personal=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Whom the limits count that a stranger can see."""
+
+    subject: Subject
+    """What was typed, or the device that is known for it."""
+    network: Subject | None
+    """The network; none for a known device, as whoever else is in its network must not stand in its way (PW-19)."""
+    device: Device | None
+    """The known device. Whether it is known to a credential as it is now shows only after a look-up: `Device.is_of`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -136,6 +161,21 @@ class Shell:
         """
         region = checked(context).region or self.site.default_region
         return parse_identifier(text, region=region, allow_test_domains=self.allow_test_domains, smtputf8=self.smtputf8)
+
+    def seen_by(self, typed: Identifier, context: Context, what: str = "identifier") -> Seen:
+        """Return whom the limits count that a stranger can see, where *typed* was typed in the role *what*; nothing is looked up (SI-11)."""
+        device = read_mark(context.device_mark, typed, self.codes, site=self.site.id, now=self.clock.now())
+        if device is not None:
+            return Seen(subject=Subject.device(device.id, what), network=None, device=device)
+        network = None if context.network_key is None else Subject.network(context.network_key)
+        return Seen(subject=Subject.identifier(typed, what), network=network, device=None)
+
+    def mark(self, credential: Credential, device: Device | None = None) -> DeviceMark:
+        """Return the mark of the device on which *credential* has just been proved: of *device*, if it is known to it already, or of a new one."""
+        device_id = device.id if device is not None and device.is_of(credential) else self.fresh_id()
+        now = self.clock.now()
+        until = now + self.policy.device_lifetime
+        return mark_device(device_id, credential, self.codes, site=self.site.id, begun_at=now, expires_at=until, insecure=self.site.insecure)
 
     def kind(self, kind: str) -> str:
         """Return the name of a kind of record at this site."""

@@ -3,20 +3,23 @@
 Order, and why: a place in the gate, or `Busy` before anything is counted; then the charge; then the hash; and only a
 success takes back exactly that charge (F9). An unknown identifier costs the same: same look-up, same writes, one hash (SI-01, SI-02).
 
+Whoever guesses stands in nobody's way but their own: a known device has limits of its own, and no stop that strangers fill holds it up (PW-19).
+
 What is still due after the right password is raised and not returned, so that a host that knows nothing of it signs nobody in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from credkit.budgets import Limit
 from credkit.context import Context, Session
 from credkit.credential import Credential
+from credkit.devices import Device, DeviceMark, device_cookie_name
 from credkit.errors import CredkitError, IdentifierTaken, PasswordRefused, Reason, Refused, SeveralAccounts
 from credkit.flows.challenges import Challenges
-from credkit.flows.metering import Charge, load_meters, refund
+from credkit.flows.metering import Charge, load_meters, succeed
 from credkit.flows.passwords import as_typed, compare_password
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.transaction import Transaction
@@ -50,6 +53,8 @@ class SignedIn:
     """What was proved: ``("password",)``, one factor (SI-03)."""
     at: datetime
     """When, for the host's own freshness rules (SI-09)."""
+    device_mark: DeviceMark = field(repr=False)
+    """By what this device is known from now on; in the cookie that it describes, and given back as `Context(device_mark=...)` (SI-11)."""
 
     @property
     def account(self) -> str | None:
@@ -64,10 +69,26 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class _Try:
+    """One try that was counted before it is compared."""
+
+    charges: tuple[Charge, ...]
+    allowed: bool
+    """Whether a right password signs in. It is compared in any case."""
+    device: Device | None
+    """The device, if it is known to the credential."""
+
+
+@dataclass(frozen=True, slots=True)
 class AsyncSignIn:
     """Let a person sign in."""
 
     _shell: Shell
+
+    @property
+    def device_cookie_name(self) -> str:
+        """The name of the cookie that `cookie()` of a device mark describes, for reading it."""
+        return device_cookie_name(insecure=self._shell.site.insecure)
 
     async def with_password(self, identifier: IdentifierInput, password: PasswordInput, *, context: Context) -> SignedIn:
         """Return who signed in, with the session to remember.
@@ -87,12 +108,12 @@ class AsyncSignIn:
         place = shell.hashing.reserve()
         try:
             credential = await shell.find(typed)
-            allowed, charges = await self._charge(typed, credential, context)
-            verification = await compare_password(shell, place, _hash_of(credential), proposed, charges, typed=as_typed(password, proposed))
+            tried = await self._charge(typed, credential, context)
+            verification = await compare_password(shell, place, _hash_of(credential), proposed, tried.charges, typed=as_typed(password, proposed))
             # Whatever is missing or forbidden is looked at only now: one hash has been made in every case (PW-15).
-            if credential is None or not verification.matches or not allowed or not _may_sign_in(credential, typed):
+            if credential is None or not verification.matches or not tried.allowed or not _may_sign_in(credential, typed):
                 raise Refused(Reason.SIGN_IN_FAILED)
-            await refund(shell, charges)
+            await succeed(shell, tried.charges)
             if credential.compromised:
                 raise PasswordChangeRequired(await self._granted(credential, typed, context))
             current = await self._rehashed(place, credential, proposed) if verification.needs_rehash else credential
@@ -100,7 +121,8 @@ class AsyncSignIn:
             place.release()
         # The epoch is the one that was read with the compared hash: a reset in between must end this session too (F32).
         session = Session(credential_id=credential.id, session_epoch=credential.session_epoch, session_key=context.session_key)
-        return SignedIn(session=session, credential=current, factors=("password",), at=shell.clock.now())
+        mark = shell.mark(credential, tried.device)
+        return SignedIn(session=session, credential=current, factors=("password",), at=shell.clock.now(), device_mark=mark)
 
     async def holds(self, session: Session) -> bool:
         """Return whether a session still holds: one look-up, no record. For middleware and token refresh.
@@ -110,23 +132,22 @@ class AsyncSignIn:
         """
         return await held_by(self._shell, session) is not None
 
-    async def _charge(self, typed: Identifier, credential: Credential | None, context: Context) -> tuple[bool, tuple[Charge, ...]]:
-        """Count this try with what was typed, with whose it is or a stand-in, and with the network, before it is compared."""
+    async def _charge(self, typed: Identifier, credential: Credential | None, context: Context) -> _Try:
+        """Count this try with what was typed or the known device, with whose it is or a stand-in, and with the network, before it is compared."""
         shell, now, limits = self._shell, self._shell.clock.now(), self._shell.policy.limits
-        owner = Subject.nobody(typed) if credential is None else Subject.credential(credential.id)
-        wanted: list[tuple[Limit, Subject]] = [
-            (limits.password_failures, owner),
-            (limits.password_guesses, Subject.identifier(typed)),
-        ]
-        if context.network_key is not None:
-            wanted.append((limits.network_passwords, Subject.network(context.network_key)))
+        seen_by = shell.seen_by(typed, context)
+        device = seen_by.device if seen_by.device is not None and seen_by.device.is_of(credential) else None
+        failures = (limits.nobody_passwords, Subject.nobody(typed)) if credential is None else (limits.password_failures, Subject.credential(credential.id))
+        wanted: list[tuple[Limit, Subject]] = [failures, (limits.password_guesses, seen_by.subject)]
+        if seen_by.network is not None:
+            wanted.append((limits.network_passwords, seen_by.network))
 
-        async def charge(transaction: Transaction) -> tuple[bool, tuple[Charge, ...]]:
+        async def charge(transaction: Transaction) -> _Try:
             silent, *seen = await load_meters(shell, transaction, wanted)
             for meter in seen:
                 meter.require_room(now, Reason.TOO_MANY_TRIES)
-            allowed = not silent.full(now)
-            return allowed, tuple(meter.charge(transaction, now) for meter in (silent, *seen))
+            allowed = device is not None or not silent.full(now)
+            return _Try(tuple(meter.charge(transaction, now) for meter in (silent, *seen)), allowed, device)
 
         return await shell.transact(charge)
 
@@ -180,6 +201,11 @@ class SignIn:
 
     def __init__(self, shell: Shell) -> None:
         self._flow = AsyncSignIn(shell)
+
+    @property
+    def device_cookie_name(self) -> str:
+        """The name of the cookie that `cookie()` of a device mark describes, for reading it."""
+        return self._flow.device_cookie_name
 
     def with_password(self, identifier: IdentifierInput, password: PasswordInput, *, context: Context) -> SignedIn:
         """Return who signed in, with the session to remember.

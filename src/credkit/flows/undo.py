@@ -20,7 +20,7 @@ from credkit.flows.approvals import typed_in_full
 from credkit.flows.challenges import OUTBOX, Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, fence, intent_of, put_notices
 from credkit.flows.histories import MEMORY, UNDO, load_history, put_history
-from credkit.flows.metering import refund
+from credkit.flows.metering import succeed
 from credkit.flows.passwords import as_typed, charge_try, compare_password
 from credkit.flows.shell import IdentifierInput, Shell
 from credkit.flows.transaction import ATTEMPTS, Transaction
@@ -305,11 +305,11 @@ class AsyncUndo:
             raise Refused(Reason.CURRENT_PASSWORD_WRONG) from None
         place = shell.hashing.reserve()
         try:
-            charges = await charge_try(shell, found.credential)
+            charges = await charge_try(shell, found.credential, "undo")
             before = hash_before(found.entry, found.credential)
             if not (await compare_password(shell, place, before, presented, charges, typed=as_typed(password, presented))).matches:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG)
-            await refund(shell, charges)
+            await succeed(shell, charges)
         finally:
             place.release()
         return lambda _, entry, current: hash_before(entry, current) is not None
