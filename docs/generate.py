@@ -131,6 +131,7 @@ _EVERYBODY: Final = "every verified identifier"
 MESSAGES: Final[Mapping[MessageKind, tuple[str, str]]] = {
     MessageKind.SIGN_UP_CODE: ("a sign-up; the identifier typed", "a code"),
     MessageKind.RESET_CODE: ("a reset; the verification method", "a code"),
+    MessageKind.SIGN_IN_CODE: ("a sign-in by code; the verification method", "a code"),
     MessageKind.ALREADY_REGISTERED: ("a sign-up with an identifier in use; that identifier", ""),
     MessageKind.PASSWORD_RESET: (f"a reset is complete; {_EVERYBODY}", ""),
     MessageKind.PASSWORD_CHANGED: (f"a password change; {_EVERYBODY}", ""),
@@ -302,6 +303,7 @@ SOURCES: Final = {
     "undo.dispute": "own: a day, so that everybody concerned looks at their mail once; an hour to 30 days",
     "undo.after_undo": "own; 0 to 30 days",
     "reset_by": "own: a code is typed on the page that asked, a link opens where the mail is read",
+    "sign_in_by_code": "own: a code by mail or text message is a weak factor, so it has to be asked for",
     "grant_lifetime": "OWASP Forgot Password cheat sheet (a limited session); as long as a code",
     "grant_tries": "own: enough to find an acceptable password",
     "device_lifetime": "own; NIST SP 800-63B-4 5: it is no authenticator; 1 to 366 days",

@@ -26,6 +26,7 @@ class MessageKind(StrEnum):
 
     SIGN_UP_CODE = "sign_up_code"
     RESET_CODE = "reset_code"
+    SIGN_IN_CODE = "sign_in_code"
     ALREADY_REGISTERED = "already_registered"
     PASSWORD_RESET = "password_reset"
     PASSWORD_CHANGED = "password_changed"
@@ -90,6 +91,7 @@ class Message:
 _SUBJECTS: Final = {
     MessageKind.SIGN_UP_CODE: "Your code for {site}",
     MessageKind.RESET_CODE: "Your code for {site}",
+    MessageKind.SIGN_IN_CODE: "Your code for {site}",
     MessageKind.ALREADY_REGISTERED: "Signing in to {site}",
     MessageKind.PASSWORD_RESET: "Your {site} password was reset",
     MessageKind.PASSWORD_CHANGED: "Your {site} password was changed",
@@ -111,6 +113,7 @@ _SUBJECTS: Final = {
 _USES: Final = {
     MessageKind.SIGN_UP_CODE: "to confirm this is yours",
     MessageKind.RESET_CODE: "to set a new password",
+    MessageKind.SIGN_IN_CODE: "to sign in now",
     MessageKind.IDENTIFIER_CODE: "to sign in with this",
     MessageKind.UNDO_CODE: "to undo a change",
 }

@@ -120,6 +120,8 @@ class Policy:
     undo: UndoPolicy = field(default_factory=UndoPolicy)
     reset_by: Literal["code", "link"] = "code"
     """What a password reset sends: a code to type, or a link to open (RS-15). A link needs `Site.paths.reset`."""
+    sign_in_by_code: bool = False
+    """Whether a code is enough to sign in with. A mailbox or a phone number then is (DO-03)."""
     grant_lifetime: timedelta = timedelta(seconds=600)
     """RS-08."""
     grant_tries: int = 10

@@ -43,6 +43,7 @@ class Purpose(StrEnum):
 
     SIGN_UP = "sign_up"
     PASSWORD_RESET = "password_reset"
+    SIGN_IN = "sign_in"
     SETTINGS = "settings"
     IDENTIFIER = "identifier"
     """To show, inside an edit window, that a new identifier is one's own."""
@@ -52,6 +53,7 @@ class Purpose(StrEnum):
 _COOKIES: Final = {
     Purpose.SIGN_UP: "credkit-sign-up",
     Purpose.PASSWORD_RESET: "credkit-reset",
+    Purpose.SIGN_IN: "credkit-sign-in",
     Purpose.SETTINGS: "credkit-settings",
     Purpose.IDENTIFIER: "credkit-identifier",
     Purpose.UNDO: "credkit-undo",

@@ -21,6 +21,7 @@ PHONE = PhoneNumber.restore("+1 415 555 2671", "+14155552671")
 USES = {
     MessageKind.SIGN_UP_CODE: "to confirm this is yours",
     MessageKind.RESET_CODE: "to set a new password",
+    MessageKind.SIGN_IN_CODE: "to sign in now",
     MessageKind.IDENTIFIER_CODE: "to sign in with this",
     MessageKind.UNDO_CODE: "to undo a change",
 }
@@ -102,7 +103,7 @@ def test_the_alphabet_of_text_messages_used_here_is_whole() -> None:
 
 
 def test_kinds_are_called_what_stored_records_and_hosts_templates_call_them() -> None:  # TE-13
-    codes = ["sign_up_code", "reset_code", "identifier_code", "undo_code"]
+    codes = ["sign_up_code", "reset_code", "sign_in_code", "identifier_code", "undo_code"]
     notices = ["already_registered", "password_reset", "password_changed", "password_compromised", "reset_link", "sign_in_names"]
     settings = ["settings_request", "settings_approved", "settings_denied", "settings_changed", "sessions_ended"]
     undo = ["changes_undone", "undo_disputed", "undo_contested"]

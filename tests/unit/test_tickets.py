@@ -317,6 +317,7 @@ def test_the_public_form_of_a_window_is_json_and_whole() -> None:
     [
         (Purpose.SIGN_UP, "credkit-sign-up"),
         (Purpose.PASSWORD_RESET, "credkit-reset"),
+        (Purpose.SIGN_IN, "credkit-sign-in"),
         (Purpose.SETTINGS, "credkit-settings"),
         (Purpose.IDENTIFIER, "credkit-identifier"),
         (Purpose.UNDO, "credkit-undo"),
@@ -371,7 +372,7 @@ def test_every_purpose_has_a_cookie_that_grant_and_ticket_share(purpose: Purpose
 
 
 def test_purposes_are_called_what_stored_records_call_them() -> None:  # TE-13
-    assert [purpose.value for purpose in Purpose] == ["sign_up", "password_reset", "settings", "identifier", "undo"]
+    assert [purpose.value for purpose in Purpose] == ["sign_up", "password_reset", "sign_in", "settings", "identifier", "undo"]
 
 
 def test_no_two_purposes_share_a_cookie() -> None:

@@ -231,8 +231,8 @@ class Challenges:
 
         await shell.transact(end)
 
-    async def grant_by_password(self, credential: Credential, identifier: Identifier, context: Context) -> Grant:
-        """Return a grant that the right password has earned; about *identifier*, which is as stored, it proves nothing."""
+    async def grant_to(self, credential: Credential, identifier: Identifier, context: Context, *, by_password: bool) -> Grant:
+        """Return a grant that a sign-in has earned: by the right password, which proves nothing about *identifier*, or by a code that was sent to it."""
         shell, now = self.shell, self.shell.clock.now()
         grant = self._grant_record(
             shell.fresh_id(),
@@ -242,7 +242,7 @@ class Challenges:
             credential_id=credential.id,
             generation=credential.generation,
             session_digest=shell.session_digest(context),
-            by_password=True,
+            by_password=by_password,
         )
 
         async def put(transaction: Transaction) -> None:
@@ -356,7 +356,8 @@ class Challenges:
             session_digest=session_digest,
             begun_at=now,
             expires_at=now + self.shell.policy.grant_lifetime,
-            tries_left=self.shell.policy.grant_tries,
+            # A sign-in has nothing to propose, and is to happen once.
+            tries_left=1 if self.purpose is Purpose.SIGN_IN else self.shell.policy.grant_tries,
             by_password=by_password,
         )
 

@@ -51,6 +51,7 @@ _Item = TypeVar("_Item", CodeDue, ApprovalDue, DisputeDue, ReminderDue, NoticeDu
 _CODE_KINDS: Final = {
     Purpose.SIGN_UP: MessageKind.SIGN_UP_CODE,
     Purpose.PASSWORD_RESET: MessageKind.RESET_CODE,
+    Purpose.SIGN_IN: MessageKind.SIGN_IN_CODE,
     Purpose.IDENTIFIER: MessageKind.IDENTIFIER_CODE,
     Purpose.UNDO: MessageKind.UNDO_CODE,
 }

@@ -1,4 +1,4 @@
-"""Sign in with a password, and ask whether a session still holds.
+"""Sign in with a password, or with a code where the host wants that, and ask whether a session still holds.
 
 Order, and why: a place in the gate, or `Busy` before anything is counted; then the charge; then the hash; and only a
 success takes back exactly that charge (F9). An unknown identifier costs the same: same look-up, same writes, one hash (SI-01, SI-02).
@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any, Final
 
 from credkit.budgets import Limit
 from credkit.context import Context, Session
 from credkit.credential import Credential
 from credkit.devices import Device, DeviceMark, device_cookie_name
-from credkit.errors import CredkitError, IdentifierTaken, PasswordRefused, Reason, Refused, SeveralAccounts
+from credkit.errors import ConfigurationError, CredkitError, IdentifierTaken, PasswordRefused, Reason, Refused, SeveralAccounts
 from credkit.flows.challenges import Challenges
 from credkit.flows.metering import Charge, load_meters, succeed
 from credkit.flows.passwords import as_typed, compare_password
@@ -28,13 +29,16 @@ from credkit.lifting import finish
 from credkit.passwords import normalize_password
 from credkit.ports import AsyncHashingPlace
 from credkit.secret import PasswordInput, Secret
-from credkit.tickets import Grant, Purpose
+from credkit.tickets import Grant, Purpose, Ticket, TicketInput
 
 __all__ = ["AsyncSignIn", "PasswordChangeRequired", "SignIn", "SignedIn", "held_by"]
 
 
+_CHANNELS: Final = {"email": "email", "phone": "sms"}
+
+
 class PasswordChangeRequired(Refused):
-    """The password is right, but others may know it, so nobody was signed in. `grant` sets a new one, by ``kit.reset.complete`` (PW-05)."""
+    """Everything fits, but others may know the password, so nobody was signed in. `grant` sets a new one, by ``kit.reset.complete`` (PW-05)."""
 
     def __init__(self, grant: Grant) -> None:
         super().__init__(Reason.PASSWORD_CHANGE_REQUIRED)
@@ -50,7 +54,8 @@ class SignedIn:
     """What the host's session has to remember."""
     credential: Credential
     factors: tuple[str, ...]
-    """What was proved: ``("password",)``, one factor (SI-03)."""
+    """What was proved, always one factor: ``("password",)``, ``("email_code",)``, which shows who reads a mailbox and is no authenticator, or
+    ``("sms_code",)``, a restricted one (NIST SP 800-63B-4 3.1.3.1 and 3.1.3.3). No phishing page is kept out by any of them (SI-03, DO-03)."""
     at: datetime
     """When, for the host's own freshness rules (SI-09)."""
     device_mark: DeviceMark = field(repr=False)
@@ -115,14 +120,86 @@ class AsyncSignIn:
                 raise Refused(Reason.SIGN_IN_FAILED)
             await succeed(shell, tried.charges)
             if credential.compromised:
-                raise PasswordChangeRequired(await self._granted(credential, typed, context))
+                raise PasswordChangeRequired(await self._granted(credential, typed, context, by_password=True))
             current = await self._rehashed(place, credential, proposed) if verification.needs_rehash else credential
         finally:
             place.release()
-        # The epoch is the one that was read with the compared hash: a reset in between must end this session too (F32).
-        session = Session(credential_id=credential.id, session_epoch=credential.session_epoch, session_key=context.session_key)
-        mark = shell.mark(credential, tried.device)
-        return SignedIn(session=session, credential=current, factors=("password",), at=shell.clock.now(), device_mark=mark)
+        return self._signed_in(credential, current, "password", tried.device, context)
+
+    def _signed_in(self, proved: Credential, current: Credential, factor: str, device: Device | None, context: Context) -> SignedIn:
+        """Return what to tell. The epoch is the one that was read with the hash or the generation compared: a reset in between ends this session (F32)."""
+        return SignedIn(
+            session=Session(credential_id=proved.id, session_epoch=proved.session_epoch, session_key=context.session_key),
+            credential=current,
+            factors=(factor,),
+            at=self._shell.clock.now(),
+            device_mark=self._shell.mark(proved, device),
+        )
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie that `cookie()` of the tickets of a sign-in by code describes, for reading it."""
+        return Challenges(self._shell, Purpose.SIGN_IN).cookie_name
+
+    def ended_cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``set_cookie`` that take that cookie away, once somebody is signed in."""
+        return Challenges(self._shell, Purpose.SIGN_IN).ended_cookie()
+
+    async def begin(self, identifier: IdentifierInput, *, context: Context) -> Ticket:
+        """Send a code to whoever signs in with *identifier*, if anybody does; the answer is the same in any case.
+
+        Raises:
+            ConfigurationError: The policy has no sign-in by code.
+            InvalidIdentifier: It is not an email address or phone number.
+            Refused: Too many requests for it, or from this network.
+        """
+        return await self._codes.begin(identifier, context)
+
+    async def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
+        """Send the code again: the same one in the first half of its life, then a new one.
+
+        Raises:
+            ConfigurationError: The policy has no sign-in by code.
+            Refused: Not a ticket, too soon (`retry_after`), or no more sends on this ticket.
+        """
+        return await self._codes.resend(ticket, context)
+
+    async def look(self, ticket: TicketInput, *, context: Context) -> Ticket:
+        """Return the ticket's facts for a page that is shown again; count nothing.
+
+        Raises:
+            ConfigurationError: The policy has no sign-in by code.
+            Refused: Not a ticket.
+        """
+        return await self._codes.look(ticket, context)
+
+    async def verify(self, ticket: TicketInput, code: str, *, context: Context) -> SignedIn:
+        """Return who signed in by the right code. One code signs in once: repeated, it is CODE_USED.
+
+        Raises:
+            ConfigurationError: The policy has no sign-in by code.
+            Refused: Wrong (`tries_left`), expired, used, malformed (not counted), or SIGN_IN_FAILED: the sign-in has changed since the code was sent.
+            PasswordChangeRequired: Everything fits, but others may know the password; its `grant` sets a new one.
+        """
+        shell, codes, now = self._shell, self._codes, self._shell.clock.now()
+        token = codes.token_of_grant(await codes.verify(ticket, code, context))
+        try:
+            proved = await shell.transact(lambda transaction: codes.spend(transaction, token, context, now))
+        except Refused:
+            raise Refused(Reason.CODE_USED) from None  # the other call of a double click has signed in
+        credential = None if proved.credential_id is None else await shell.get(proved.credential_id)
+        if credential is None or credential.generation != proved.generation or not _may_sign_in(credential, proved.identifier):
+            raise Refused(Reason.SIGN_IN_FAILED)
+        if credential.compromised:
+            raise PasswordChangeRequired(await self._granted(credential, proved.identifier, context, by_password=False))
+        device = shell.seen_by(proved.identifier, context).device
+        return self._signed_in(credential, credential, f"{_CHANNELS[proved.identifier.kind]}_code", device, context)
+
+    @property
+    def _codes(self) -> Challenges:
+        if not self._shell.policy.sign_in_by_code:
+            raise ConfigurationError(["sign-in by code is not offered: say Policy(sign_in_by_code=True) if a mailbox or a phone number is to be enough"])
+        return Challenges(self._shell, Purpose.SIGN_IN)
 
     async def holds(self, session: Session) -> bool:
         """Return whether a session still holds: one look-up, no record. For middleware and token refresh.
@@ -151,10 +228,11 @@ class AsyncSignIn:
 
         return await shell.transact(charge)
 
-    async def _granted(self, credential: Credential, typed: Identifier, context: Context) -> Grant:
-        """Return what sets a new password, to whoever has shown that they know the one of now."""
+    async def _granted(self, credential: Credential, typed: Identifier, context: Context, *, by_password: bool) -> Grant:
+        """Return what sets a new password, to whoever has shown that they know the one of now, or read what is sent to *typed*."""
         registered = credential.registered(typed)
-        return await Challenges(self._shell, Purpose.PASSWORD_RESET).grant_by_password(credential, registered.identifier if registered else typed, context)
+        identifier = registered.identifier if registered else typed
+        return await Challenges(self._shell, Purpose.PASSWORD_RESET).grant_to(credential, identifier, context, by_password=by_password)
 
     async def _rehashed(self, place: AsyncHashingPlace, credential: Credential, proposed: Secret) -> Credential:
         """Store the same password under today's parameters; a change made meanwhile wins (PW-13)."""
@@ -217,6 +295,53 @@ class SignIn:
             Busy: Too many passwords are being hashed; nothing was counted.
         """
         return finish(self._flow.with_password(identifier, password, context=context))
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie that `cookie()` of the tickets of a sign-in by code describes, for reading it."""
+        return self._flow.cookie_name
+
+    def ended_cookie(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``set_cookie`` that take that cookie away, once somebody is signed in."""
+        return self._flow.ended_cookie()
+
+    def begin(self, identifier: IdentifierInput, *, context: Context) -> Ticket:
+        """Send a code to whoever signs in with *identifier*, if anybody does; the answer is the same in any case.
+
+        Raises:
+            ConfigurationError: The policy has no sign-in by code.
+            InvalidIdentifier: It is not an email address or phone number.
+            Refused: Too many requests for it, or from this network.
+        """
+        return finish(self._flow.begin(identifier, context=context))
+
+    def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
+        """Send the code again: the same one in the first half of its life, then a new one.
+
+        Raises:
+            ConfigurationError: The policy has no sign-in by code.
+            Refused: Not a ticket, too soon (`retry_after`), or no more sends on this ticket.
+        """
+        return finish(self._flow.resend(ticket, context=context))
+
+    def look(self, ticket: TicketInput, *, context: Context) -> Ticket:
+        """Return the ticket's facts for a page that is shown again; count nothing.
+
+        Raises:
+            ConfigurationError: The policy has no sign-in by code.
+            Refused: Not a ticket.
+        """
+        return finish(self._flow.look(ticket, context=context))
+
+    def verify(self, ticket: TicketInput, code: str, *, context: Context) -> SignedIn:
+        """Return who signed in by the right code. One code signs in once: repeated, it is CODE_USED.
+
+        Raises:
+            ConfigurationError: The policy has no sign-in by code.
+            Refused: Wrong (`tries_left`), expired, used, malformed (not counted), or SIGN_IN_FAILED: the sign-in has changed since the code was sent.
+            PasswordChangeRequired: Everything fits, but others may know the password; its `grant` sets a new one.
+        """
+        return finish(self._flow.verify(ticket, code, context=context))
 
     def holds(self, session: Session) -> bool:
         """Return whether a session still holds: one look-up, no record. For middleware and token refresh.
