@@ -110,7 +110,7 @@ class Stage:
         self.steps: list[tuple[str, tuple[Event, ...], object]] = []
         self.written: list[tuple[str, tuple[Write, ...]]] = []
         self.digests: list[tuple[str, tuple[str, ...]]] = []
-        stores = MemoryStores(SeededEntropy("stores"))
+        self.stores = stores = MemoryStores(SeededEntropy("stores"))
         with pytest.warns(UserWarning, match="cheap"):
             profile = HashingProfile(memory_kib=8, passes=1, lanes=1, insecure_for_tests=True)
         hasher = RecordedHasher(self.recorder, profile, pepper)
