@@ -37,6 +37,12 @@ def printed(name: str, *arguments: str) -> str:
             ["sign_up.begin", "sign_up.verify, wrong", "with_password, right", "reset.begin", "reset.verify, right", "reset.complete"],
         ),
         ("corpus", ["2000", "4000"], ["2,000 entries:", "4,000 entries:", "hit:", "miss:", "awaited:", "not in memory:"]),
+        (
+            "timing",
+            ["--pairs", "12"],
+            ["reset.begin", "reset.verify, wrong", "reset.resend", "with_password, wrong", "the next request", "slowest of the next", "control: sent inside"],
+        ),
+        ("contention", ["--rounds", "1"], ["sign-ins, one network", "guesses, one person"]),
         ("parsing", ["--rounds", "2"], ["EmailAddress.parse", "PhoneNumber.parse"]),
         ("fuzz", ["--inputs", "20000"], ["EmailAddress.parse", "PhoneNumber.parse", "findings", "hints", "outbox", "stored hashes", "inputs"]),
         ("hints", [], ["email_domain", "caps_lock", "keyboard_layout", "false alarms"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from credkit.budgets import Limit, Tally
+from credkit.context import Context
 from credkit.credential import Credential
-from credkit.errors import Reason, Refused
+from credkit.errors import Busy, Reason, Refused
 from credkit.flows.shell import Subject
 from credkit.otp import OtpPolicy, Rung
 from credkit.policy import Limits, Policy
@@ -236,6 +238,34 @@ def test_of_200_wrong_passwords_at_once_four_are_compared(tmp_path: Path, crew: 
     assert compared == limits.password_guesses.count
     assert {outcome.reason for outcome in every} <= {Reason.SIGN_IN_FAILED, Reason.TOO_MANY_TRIES, Reason.BUSY}
     assert counted(office, limits.password_failures, Subject.credential(credential.id)) == compared
+
+
+def test_of_64_wrong_passwords_behind_one_network_key_40_are_compared(office: Office, crew: Crew) -> None:
+    """REQ-D10: however the count of a busy network is kept, it holds to the last one; a caller who is told `Busy` tries again."""
+    limits = replace(office.kit.policy.limits, network_passwords=replace(Limits().network_passwords, count=40))
+    policy = replace(office.kit.policy, limits=limits)
+    names = [f"person.{number}@example.com" for number in range(64)]
+    every = outcomes("64 wrong passwords", crew.run(sign_in_from_one_network, *([office.path, policy, some] for some in share_out(names, PROCESSES))))
+    assert Counter(outcome.reason for outcome in every) == {Reason.SIGN_IN_FAILED: 40, Reason.TOO_MANY_TRIES: 24}
+    assert counted_in_all(office, limits.network_passwords) == 40
+
+
+def sign_in_from_one_network(path: Path, policy: Policy, names: Sequence[str]) -> Callable[[], list[Outcome]]:
+    kit, context = kit_on(SqliteStores(path), policy=policy), Context(network_key="198.51.100.7")
+
+    def patiently(name: str) -> None:
+        while True:
+            with suppress(Busy):
+                kit.sign_in.with_password(name, NEW, context=context)
+
+    return lambda: at_once([lambda name=name: patiently(name) for name in names])
+
+
+def counted_in_all(office: Office, limit: Limit) -> int:
+    """Return how many uses of a limit all its records hold together."""
+    with office.stores._connections.reading() as connection:
+        found = connection.execute("SELECT payload FROM credkit_record WHERE key LIKE ?", (f"main/budget/{limit.name}/%",)).fetchall()
+    return sum(uses for (payload,) in found for _, uses in Tally.from_payload(payload).buckets)
 
 
 def test_right_passwords_leave_nothing_counted(office: Office, crew: Crew) -> None:
