@@ -1,0 +1,200 @@
+"""No order of three calls exceeds a limit by one: each limit with one use left, and three calls that want it at once.
+
+The limits are those of `Limits`, found and not listed: a new one without calls that want it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from credkit.budgets import Limit, Tally
+from credkit.context import Context
+from credkit.errors import Reason, Refused
+from credkit.flows.account_settings import AsyncAccountSettings
+from credkit.flows.courier import AsyncCourier
+from credkit.flows.metering import charge_all, load_meters
+from credkit.flows.password_reset import AsyncPasswordReset
+from credkit.flows.shell import Shell, Subject
+from credkit.flows.sign_in import AsyncSignIn
+from credkit.flows.transaction import Transaction
+from credkit.identifiers import parse_identifier
+from credkit.policy import Limits
+from credkit.testing import Ports, Shared
+from credkit.tickets import Purpose
+from interleavings import test_account_settings, worlds
+from interleavings.worlds import ADA, CONTEXT, NEW, Journey, Prepared, alone, explore_journeys
+
+NETWORK = Context(network_key="198.51.100.7")
+NOBODY, BOB = "nobody@example.com", "bob@example.com"
+WRONG_CODE = "zzzzzzzz"
+
+Allowed = Callable[[Sequence[Any]], int]
+"""Returns how many of the calls were let through, by what they came to."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Whom a limit counts, and three calls that want its last use."""
+
+    prepared: Prepared
+    subject: Subject
+    calls: Sequence[Journey]
+    allowed: Allowed | None = None
+    """`None` where what a call comes to does not tell: the limit is silent, and its record says it."""
+
+
+def values(results: Sequence[Any]) -> int:
+    """Count the calls that were not refused."""
+    return sum(not isinstance(result, Refused) for result in results)
+
+
+def told(reason: Reason) -> Allowed:
+    """Count the calls that were told that what they tried is wrong, and not that they tried too often."""
+    return lambda results: sum(isinstance(result, Refused) and result.reason is reason for result in results)
+
+
+# The calls ----------------------------------------------------------------------------------------------------------------
+
+
+def begin(identifier: str, context: Context = CONTEXT) -> Journey:
+    return lambda shell: AsyncPasswordReset(shell).begin(identifier, context=context)
+
+
+def sign_in(identifier: str, context: Context = CONTEXT) -> Journey:
+    return lambda shell: AsyncSignIn(shell).with_password(identifier, NEW, context=context)
+
+
+def guess(ticket: str) -> Journey:
+    return lambda shell: AsyncPasswordReset(shell).verify(ticket, WRONG_CODE, context=CONTEXT)
+
+
+def deliver_two() -> Journey:
+    return lambda shell: AsyncCourier(shell).run_due(limit=2)
+
+
+def of_ada(what: str) -> Subject:
+    return Subject.identifier(parse_identifier(ADA), what=what)
+
+
+def of_her_credential(prepared: Prepared) -> Subject:
+    return Subject.credential(prepared.credential.id)
+
+
+@cache
+def three_tickets(identifier: str) -> tuple[Prepared, tuple[str, ...]]:
+    """Return three resets that were begun with *identifier*, and whose codes were sent if it is anybody's."""
+    prepared = worlds.signed_up()
+    shared = Shared(prepared.stores, prepared.at)
+    tickets: list[str] = []
+    for number in range(3):
+        shared.now += prepared.policy.otp.resend_pauses[0]
+        tickets.append(alone(shared, begin(identifier), f"ticket {number}").text)
+        alone(shared, worlds.courier(), f"courier {number}")
+    return replace(prepared, at=shared.now), tuple(tickets)
+
+
+def guesses(identifier: str, subject: Callable[[Prepared], Subject], allowed: Allowed | None = None) -> Case:
+    prepared, tickets = three_tickets(identifier)
+    return Case(prepared, subject(prepared), [guess(ticket) for ticket in tickets], allowed)
+
+
+def sends(subject: Callable[[Prepared], Subject]) -> Case:
+    """Return three couriers, and two messages that they could send to Ada."""
+    prepared = worlds.signed_up()
+    shared = Shared(prepared.stores, prepared.at)
+    for number in range(2):
+        shared.now += prepared.policy.otp.resend_pauses[0]
+        alone(shared, begin(ADA), f"ticket {number}")
+    return Case(replace(prepared, at=shared.now), subject(prepared), [deliver_two()] * 3)
+
+
+def wrong_passwords() -> Case:
+    prepared = worlds.signed_up()
+    return Case(prepared, of_her_credential(prepared), [sign_in(ADA)] * 3)
+
+
+def requests() -> Case:
+    prepared = worlds.signed_up()
+    request: Journey = lambda shell: AsyncAccountSettings(shell).request(prepared.session, context=CONTEXT)  # noqa: E731
+    return Case(prepared, of_her_credential(prepared), [request] * 3, values)
+
+
+def disowned() -> Case:
+    """Return three answers of "it was not me" to one request; of the next request nobody is asked any more."""
+    asked = test_account_settings.asked()
+    not_me: Journey = lambda shell: AsyncAccountSettings(shell).not_me(asked.link, ADA, context=CONTEXT)  # noqa: E731
+    return Case(asked.prepared, Subject.session(None, asked.prepared.credential.id), [not_me] * 3)
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "begins": lambda: Case(worlds.signed_up(), of_ada(f"begin:{Purpose.PASSWORD_RESET}"), [begin(ADA)] * 3, values),
+    "network_begins": lambda: Case(
+        worlds.signed_up(), Subject.network(NETWORK.network_key or ""), [begin(name, NETWORK) for name in (ADA, BOB, NOBODY)], values
+    ),
+    "code_guesses": lambda: guesses(ADA, lambda _: of_ada("identifier"), told(Reason.CODE_WRONG)),
+    "code_failures": lambda: guesses(ADA, of_her_credential),
+    "nobody_failures": lambda: guesses(NOBODY, lambda _: Subject.nobody(parse_identifier(NOBODY))),
+    "sends_hour": lambda: sends(lambda _: of_ada("destination")),
+    "sends_day": lambda: sends(lambda _: of_ada("destination")),
+    "account_sends": lambda: sends(of_her_credential),
+    "password_guesses": lambda: Case(worlds.signed_up(), of_ada("identifier"), [sign_in(ADA)] * 3, told(Reason.SIGN_IN_FAILED)),
+    "password_failures": wrong_passwords,
+    "network_passwords": lambda: Case(
+        worlds.signed_up(),
+        Subject.network(NETWORK.network_key or ""),
+        [sign_in(name, NETWORK) for name in (ADA, BOB, NOBODY)],
+        told(Reason.SIGN_IN_FAILED),
+    ),
+    "approvals": requests,
+    "strangers": disowned,
+}
+
+
+# What is checked ----------------------------------------------------------------------------------------------------------
+
+
+def use_up_all_but_one(case: Case, limit: Limit) -> None:
+    """Leave one use of *limit*, by the way in which uses are counted."""
+
+    async def charge(shell: Shell) -> None:
+        async def once(transaction: Transaction) -> None:
+            charge_all(transaction, await load_meters(shell, transaction, [(limit, case.subject)]), shell.clock.now(), Reason.TOO_MANY_TRIES)
+
+        before = used(Shared(case.prepared.stores, case.prepared.at), limit, case.subject)
+        for _ in range(limit.count - 1 - before):
+            await shell.transact(once)
+
+    alone(Shared(case.prepared.stores, case.prepared.at), charge, f"use up {limit.name}")
+
+
+def used(shared: Shared, limit: Limit, subject: Subject) -> int:
+    """Return how many uses of *limit* are counted, over all records that it has for one."""
+    names = worlds.shell_on(Ports(shared.now), "names").budget_keys(limit.name, subject)
+    found = [record for record in shared.stores.records.dump() if record.key.startswith(names)]
+    return sum(uses for record in found for _, uses in Tally.from_payload(record.payload).buckets)
+
+
+def test_every_limit_has_its_calls() -> None:
+    assert set(CASES) == {field.name for field in fields(Limits)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_order_of_three_calls_exceeds_the_limit_by_one(name: str) -> None:
+    made, limit = CASES[name](), getattr(Limits(), name)
+    case = replace(made, prepared=replace(made.prepared, stores=made.prepared.shared().stores))
+    use_up_all_but_one(case, limit)
+    counts: set[int] = set()
+
+    def check(shared: Shared, results: Sequence[Any]) -> None:
+        counts.add(used(shared, limit, case.subject))
+        assert used(shared, limit, case.subject) <= limit.count, "more uses are counted than the limit allows"
+        if case.allowed is not None:
+            assert case.allowed(results) <= 1, "more calls were let through than the limit allows"
+
+    explore_journeys(case.prepared, case.calls, check, faults=0)
+    assert max(counts) == limit.count, "the last use was never taken, so nothing was shown"
