@@ -16,7 +16,7 @@ from types import FunctionType, ModuleType
 import pytest
 
 from credkit.testing import BadSchedule
-from interleavings import test_account_settings, test_password_reset, test_sign_in, test_sign_up, test_transaction
+from interleavings import test_account_settings, test_limits, test_links, test_password_reset, test_sign_in, test_sign_up, test_transaction
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Mutant:
 
 
 RESET, SIGN_IN, SIGN_UP, SETTINGS = test_password_reset, test_sign_in, test_sign_up, test_account_settings
+LIMITS, LINKS = test_limits, test_links
 
 MUTANTS = (
     Mutant(
@@ -251,6 +252,69 @@ MUTANTS = (
         "        due_at = await _write_intent(shell, announced, current, within, presumes)\n        stored = await _replace(shell, current, after)\n",
         "        stored = await _replace(shell, current, after)\n        due_at = await _write_intent(shell, announced, current, within, presumes)\n",
         lambda: SETTINGS.explore_calls(SETTINGS.opened(), ("prefer", "courier"), faults=1),
+    ),
+    Mutant(
+        "a rung lets one more through",
+        "credkit.otp",
+        "failures < _most(rung, by_day=by_day) for rung",
+        "failures <= _most(rung, by_day=by_day) for rung",
+        lambda: LIMITS.test_in_no_order_is_a_code_compared_once_its_length_has_been_guessed_at_enough(LIMITS.LADDER[0], 1),
+    ),
+    Mutant(
+        "a code is compared while any length has room, and not its own",
+        "credkit.otp",
+        "any(rung.digits == issue.digits and failures <",
+        "any(failures <",
+        lambda: LIMITS.test_in_no_order_is_a_code_compared_once_its_length_has_been_guessed_at_enough(LIMITS.LADDER[0], 1),
+    ),
+    Mutant(
+        "a wrong code is not counted on the ladder",
+        "credkit.flows.challenges",
+        "                failures.charge(transaction, now)\n",
+        "                pass\n",
+        lambda: LIMITS.test_in_no_order_is_a_code_compared_once_its_length_has_been_guessed_at_enough(LIMITS.LADDER[1], 1),
+    ),
+    Mutant(
+        "a destination gets one message more than its limit",
+        "credkit.flows.courier",
+        "        if any(meter.full(now) for meter in meters):\n            return None\n",
+        "        if any(meter.used(now) > meter.limit.count for meter in meters):\n            return None\n",
+        lambda: LIMITS.test_no_order_of_three_calls_exceeds_the_limit_by_one("sends_hour"),
+    ),
+    Mutant(
+        "a resend takes a lasting link away",
+        "credkit.flows.challenges",
+        "resends=challenge.resends + 1, resend_at=now + pause)",
+        "resends=challenge.resends + 1, resend_at=now + pause, link=None)",
+        lambda: LINKS.test_neither_a_resend_nor_wrong_codes_take_a_lasting_link_away(5),
+    ),
+    Mutant(
+        "wrong codes take a lasting link away",
+        "credkit.flows.challenges",
+        "            decision = judge_link(",
+        "            if challenge.tries_left <= 0:\n                raise Refused(Reason.CODE_EXHAUSTED)\n            decision = judge_link(",
+        lambda: LINKS.test_neither_a_resend_nor_wrong_codes_take_a_lasting_link_away(1),
+    ),
+    Mutant(
+        "the code beside a link earns a second grant",
+        "credkit.otp",
+        "    if challenge.verified_at is not None:\n        return Decision(Verdict.REPEATED if",
+        "    if False:\n        return Decision(Verdict.REPEATED if",
+        LINKS.test_a_link_and_the_code_beside_it_earn_one_grant,
+    ),
+    Mutant(
+        "a code is right although its addressee did not ask",
+        "credkit.flows.challenges",
+        "allowed = not challenge.stopped and shell",
+        "allowed = shell",
+        lambda: LINKS.test_once_its_addressee_did_not_ask_a_reset_earns_nothing("code"),
+    ),
+    Mutant(
+        "a link is good although its addressee did not ask",
+        "credkit.flows.challenges",
+        "stopped=True, link=None)",
+        "stopped=True)",
+        lambda: LINKS.test_once_its_addressee_did_not_ask_a_reset_earns_nothing("link"),
     ),
 )
 
