@@ -292,13 +292,17 @@ class Challenges:
     async def _load(self, transaction: Transaction, token: Token, context: Context) -> Challenge:
         (record,) = await transaction.load(self.shell.key(CHALLENGE, token.id))
         challenge = None if record is None else Challenge.from_payload(record.payload)
-        if challenge is None or challenge.id != token.id or challenge.purpose is not self.purpose:
+        if challenge is None or challenge.id != token.id or challenge.purpose is not self.purpose or self._is_forgotten(challenge):
             raise Refused(Reason.TICKET_INVALID)
         if not hmac.compare_digest(challenge.secret_digest, secret_digest(self.purpose, token.id, token.secret)):
             raise Refused(Reason.TICKET_INVALID)
         if not same_session(challenge.session_digest, self.shell.session_digest(context)):
             raise Refused(Reason.TICKET_INVALID)
         return challenge
+
+    def _is_forgotten(self, challenge: Challenge) -> bool:
+        """Return whether its record would be gone if no link that lasts had been sent: somebody's ticket must not live longer than nobody's (F13)."""
+        return self.shell.clock.now() >= challenge.issue.expires_at + RETENTION
 
     async def _sent(self, transaction: Transaction, token: Token) -> Challenge:
         """Return the challenge that a link in a message names; what the token proves is for the caller to ask."""
