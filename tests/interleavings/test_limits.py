@@ -160,9 +160,10 @@ def use_up_all_but_one(case: Case, limit: Limit) -> None:
 
 def used(shared: Shared, limit: Limit, subject: Subject) -> int:
     """Return how many uses of *limit* are counted, over all records that it has for one."""
-    names = worlds.shell_on(Ports(shared.now), "names").budget_keys(limit.name, subject)
-    found = [record for record in shared.stores.records.dump() if record.key.startswith(names)]
-    return sum(uses for record in found for _, uses in Tally.from_payload(record.payload).buckets)
+    shell = worlds.shell_on(Ports(shared.now), "names")
+    parts = limit.stripes if subject.shared else (limit,)
+    found = shared.stores.records.load([key for part in parts for key in shell.budget_keys(part.name, subject)])
+    return sum(uses for record in found.values() for _, uses in Tally.from_payload(record.payload).buckets)
 
 
 ALARMS = {"site_failures"}

@@ -142,8 +142,8 @@ MUTANTS = (
     Mutant(
         "a session takes the epoch of after the comparison",
         "credkit.flows.sign_in",
-        "session_epoch=credential.session_epoch, session_key",
-        "session_epoch=(await shell.get(credential.id)).session_epoch, session_key",
+        'return self._signed_in(credential, current, "password"',
+        'return self._signed_in(await shell.get(credential.id), current, "password"',
         RESET.test_a_complete_and_a_sign_in_with_the_old_password,
     ),
     Mutant(
@@ -162,10 +162,24 @@ MUTANTS = (
     ),
     Mutant(
         "a limit lets one more through",
-        "credkit.flows.metering",
-        ">= self.limit.count",
-        "> self.limit.count",
-        SIGN_IN.test_three_wrong_passwords_never_exceed_the_limit,
+        "credkit.budgets",
+        "for tally in tallies) >= self.count",
+        "for tally in tallies) > self.count",
+        lambda: LIMITS.test_no_order_of_three_calls_exceeds_the_limit_by_one("begins"),
+    ),
+    Mutant(
+        "the stripes of a limit hold more than the limit",
+        "credkit.budgets",
+        "count=share + (number < rest)",
+        "count=share + 1",
+        lambda: LIMITS.test_no_order_of_three_calls_exceeds_the_limit_by_one("network_passwords"),
+    ),
+    Mutant(
+        "a wait between passwords begins one failure late",
+        "credkit.budgets",
+        "        return self.retry_after(tallies, now) > timedelta(0)\n",
+        "        return sum(self.used(tally, now) for tally in tallies) > self.count\n",
+        lambda: LIMITS.test_no_order_of_three_calls_exceeds_the_limit_by_one("password_guesses"),
     ),
     Mutant(
         "a refund takes back everything",

@@ -32,7 +32,7 @@ MALLORY, HERS = "mallory@thief.example", "six brown otters swim"
 FLOWS = ("sign_up", "sign_in", "reset", "password", "settings", "undo", "reminder", "help")
 """What visitors reach. `admin` and `courier` are the host's own."""
 
-POLICY = Policy()
+POLICY = Policy(sign_in_by_code=True)
 
 
 # What a stranger can do ---------------------------------------------------------------------------------------------------
@@ -56,6 +56,10 @@ class Listened:
             return Listened(value, self._taken, f"{path}.")
         self._taken.add(path)
         return value
+
+
+BY_CODE = ("sign_up", "sign_in", "reset")
+"""Journeys that anybody can begin, by typing an identifier, and that go on with a code."""
 
 
 def codes_of(journey: str) -> Callable[[Stage], None]:
@@ -95,7 +99,8 @@ def come_back(journey: str) -> Callable[[Stage], None]:
 
 def insist(stage: Stage) -> None:
     """Begin everything that can be begun until what was typed has had enough of it, and then until the network has."""
-    begins = {"sign_up": stage.kit.sign_up.begin, "reset": stage.kit.reset.begin, "reminder": stage.kit.reminder.send}
+    kit = stage.kit
+    begins = {"sign_up": kit.sign_up.begin, "reset": kit.reset.begin, "sign_in": kit.sign_in.begin, "reminder": kit.reminder.send}
     limits = POLICY.limits
     for context, tries in ((replace(CONTEXT, network_key=None), limits.begins.count + 1), (CONTEXT, limits.network_begins.count + 1)):
         for name, begin in begins.items():
@@ -130,14 +135,11 @@ def claim(stage: Stage) -> None:
 
 
 PARTS: dict[str, Callable[[Stage], None]] = {
-    "sign_up": codes_of("sign_up"),
-    "reset": codes_of("reset"),
+    **{journey: codes_of(journey) for journey in BY_CODE},
     "passwords": guess_passwords,
     "insisting": insist,
-    "sign_up, cooling down": cooling_down("sign_up"),
-    "reset, cooling down": cooling_down("reset"),
-    "sign_up, long after": come_back("sign_up"),
-    "reset, long after": come_back("reset"),
+    **{f"{journey}, cooling down": cooling_down(journey) for journey in BY_CODE},
+    **{f"{journey}, long after": come_back(journey) for journey in BY_CODE},
     "settings": claim,
 }
 """All that can be done with nothing but what is typed, or with a window of one's own."""
@@ -145,6 +147,7 @@ PARTS: dict[str, Callable[[Stage], None]] = {
 NEEDS: dict[str, tuple[str, ...]] = {
     "nothing of anybody's: it reads no store": (
         "sign_up.ended_cookie",
+        "sign_in.ended_cookie",
         "reset.ended_cookie",
         "settings.ended_cookie",
         "undo.ended_cookie",
@@ -274,6 +277,12 @@ def climbed(rung: Rung) -> Callable[[Stage], None]:
     return prepare
 
 
+def nobodys_passwords(stage: Stage) -> None:
+    """Use up what stands in for the owner's limit of passwords."""
+    for subject in stand_in(stage):
+        use_up(stage, POLICY.limits.nobody_passwords, subject)
+
+
 def at_rest(stage: Stage) -> None:
     """Leave everything as it is."""
 
@@ -281,6 +290,7 @@ def at_rest(stage: Stage) -> None:
 STATES: dict[str, Callable[[Stage], None]] = {
     "at rest": at_rest,
     **{f"{name} used up": used_up(name) for name in (*SILENT, *OF_THE_SITE)},
+    "nobody_passwords used up": nobodys_passwords,
     **{f"{rung.digits} digits used up": climbed(rung) for rung in POLICY.otp.rungs},
 }
 
