@@ -247,7 +247,7 @@ def aftermath(prepared: Prepared, passwords: Sequence[str]) -> Callable[[Shared]
         credential = shared.stores.credentials.get(prepared.credential.id)
         assert credential is not None
         tried = dict.fromkeys((OLD, *passwords))
-        working = tuple(p for p in tried if not isinstance(alone(shared, sign_in(p), f"check-{p}", prepared.policy), Refused))
+        working = tuple(p for p in tried if not isinstance(alone(shared, sign_in(p), f"check-{p}", few_failures(password_guesses=99)), Refused))
         return Aftermath(credential=credential, told=frozenset(told), working=working)
 
     def remembered(shared: Shared) -> Aftermath:
