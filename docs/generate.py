@@ -37,6 +37,7 @@ from credkit.policy import CourierPolicy, Limits, Policy
 from credkit.ports import Committed, Record, Write
 from credkit.sealing import sealed
 from credkit.site import Site
+from credkit.sms import SmsPolicy
 from credkit.stores.memory import MemoryStores
 from credkit.stores.sqlalchemy import SqlStores
 from credkit.testing import TestWorld, kit_for_tests
@@ -203,6 +204,11 @@ def undoing() -> str:
     return settings("undo", UndoPolicy())
 
 
+def text_messages() -> str:
+    """Settings of text messages: two of them have no default."""
+    return settings("sms", SmsPolicy(regions=frozenset({"US"}), per_day="uncapped"), to_be_given=("regions", "per_day"))
+
+
 def hashing() -> str:
     """Profiles of password hashing."""
     explained = attribute_docstrings(import_module("credkit.passwords.hasher"), None)
@@ -212,7 +218,7 @@ def hashing() -> str:
 
 def kit() -> str:
     """The other settings of a policy."""
-    return settings("", Policy(), leave_out=("otp", "password", "breaches", "limits", "courier", "approvals", "undo"))
+    return settings("", Policy(), leave_out=("otp", "password", "breaches", "limits", "courier", "approvals", "undo", "sms"))
 
 
 def fixed() -> str:
@@ -221,13 +227,14 @@ def fixed() -> str:
     return table(("what", "value", "why"), rows)
 
 
-def settings(part: str, policy: object, leave_out: Sequence[str] = ()) -> str:
+def settings(part: str, policy: object, leave_out: Sequence[str] = (), to_be_given: Sequence[str] = ()) -> str:
     """Return a table of a policy's settings with their defaults. A setting without a source here ends the run, and so the test."""
     assert is_dataclass(policy)
     explained = attribute_docstrings(inspect.getmodule(type(policy)), type(policy).__name__)
     names = [field.name for field in fields(policy) if field.name not in leave_out]
     paths = {name: ".".join(filter(None, (part, name))) for name in names}
-    rows = [(f"`Policy.{path}`", shown(getattr(policy, name)), MEANINGS.get(path) or prose(explained[name]), SOURCES[path]) for name, path in paths.items()]
+    defaults = {name: "to be given" if name in to_be_given else shown(getattr(policy, name)) for name in names}
+    rows = [(f"`Policy.{path}`", defaults[name], MEANINGS.get(path) or prose(explained[name]), SOURCES[path]) for name, path in paths.items()]
     return table(("setting", "default", "meaning", "source"), rows)
 
 
@@ -302,6 +309,10 @@ SOURCES: Final = {
     "undo.undelivered": "own: a provider's outage, or a holiday; an hour to 30 days",
     "undo.dispute": "own: a day, so that everybody concerned looks at their mail once; an hour to 30 days",
     "undo.after_undo": "own; 0 to 30 days",
+    "sms.regions": 'ASVS 6.6, guides on SMS pumping; `"anywhere"` has to be said',
+    "sms.per_day": 'guides on SMS pumping; `"uncapped"` has to be said',
+    "sms.voip": "ASVS 6.6; NIST SP 800-63B-4 leaves it open",
+    "sms.stale_after": "own, for NIST SP 800-63B-4 3.1.3.3: numbers are given to other people; floor 30 days",
     "reset_by": "own: a code is typed on the page that asked, a link opens where the mail is read",
     "sign_in_by_code": "own: a code by mail or text message is a weak factor, so it has to be asked for",
     "grant_lifetime": "OWASP Forgot Password cheat sheet (a limited session); as long as a code",
@@ -956,6 +967,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "breaches": breaches,
     "approvals": approvals,
     "undoing": undoing,
+    "text-messages": text_messages,
     "transitions": transitions,
     "undo": undo,
     "limits": limits,

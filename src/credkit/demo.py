@@ -27,8 +27,10 @@ from credkit.keys import KEY_BYTES, KeyRing
 from credkit.kit import Credkit
 from credkit.messages import Message
 from credkit.notifiers.console import ConsoleNotifier
+from credkit.policy import Policy
 from credkit.ports import Notifier, SystemEntropy
 from credkit.site import Paths, Site
+from credkit.sms import SmsPolicy
 from credkit.stores.sqlite import SqliteStores
 from credkit.tickets import Asked, EditWindow, Grant, Ticket
 
@@ -50,6 +52,7 @@ def _kit(path: Path, notifier: Notifier, region: str | None) -> Credkit:
         credentials=stores.credentials,
         records=stores.records,
         notifier=notifier,
+        policy=Policy(sms=SmsPolicy(regions="anywhere", per_day="uncapped")),  # they are shown on the screen, and cost nothing
         deliver=lambda run: run(),  # at once and in place, so that the message is on the screen before the question
     )
 

@@ -75,6 +75,7 @@ class Reason(StrEnum):
     PHONE_INVALID = "phone_invalid"
     PHONE_EXTENSION = "phone_extension"
     PHONE_LETTERS = "phone_letters"
+    PHONE_NOT_SUPPORTED = "phone_not_supported"
     MISSING_COUNTRY_CODE = "missing_country_code"
     PASSWORD_REFUSED = "password_refused"
     CURRENT_PASSWORD_WRONG = "current_password_wrong"
@@ -161,6 +162,7 @@ _TABLE: Final[dict[Reason, _Row]] = {
     Reason.PHONE_INVALID: _Row(422, Next.RETRY, Field.IDENTIFIER, "That is not a valid mobile number. Check the digits."),
     Reason.PHONE_EXTENSION: _Row(422, Next.RETRY, Field.IDENTIFIER, "Enter the mobile number without an extension."),
     Reason.PHONE_LETTERS: _Row(422, Next.RETRY, Field.IDENTIFIER, "Enter the mobile number in digits."),
+    Reason.PHONE_NOT_SUPPORTED: _Row(422, Next.RETRY, Field.IDENTIFIER, "We cannot send text messages to that number. Use an email address or another number."),
     Reason.MISSING_COUNTRY_CODE: _Row(
         422, Next.RETRY, Field.IDENTIFIER, "Enter the mobile number with its country code, starting with +, for example +1 415 555 2671."
     ),

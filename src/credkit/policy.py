@@ -13,6 +13,7 @@ from credkit.errors import ConfigurationError
 from credkit.history import UndoPolicy
 from credkit.otp import OtpPolicy
 from credkit.passwords import PasswordRules
+from credkit.sms import SmsPolicy
 
 __all__ = ["CourierPolicy", "Limits", "Policy"]
 
@@ -118,6 +119,8 @@ class Policy:
     courier: CourierPolicy = field(default_factory=CourierPolicy)
     approvals: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     undo: UndoPolicy = field(default_factory=UndoPolicy)
+    sms: SmsPolicy | None = None
+    """Which text messages may be sent for the asking. Without it none are (ID-13); notices of changes go out all the same."""
     reset_by: Literal["code", "link"] = "code"
     """What a password reset sends: a code to type, or a link to open (RS-15). A link needs `Site.paths.reset`."""
     sign_in_by_code: bool = False

@@ -34,7 +34,7 @@ from credkit.secret import Secret
 from credkit.site import Site
 from credkit.stores.memory import AsyncMemoryStores, MemoryCredentials, MemoryRecords, MemoryStores
 from credkit.testing import AsyncInbox, AsyncTestWorld, FrozenClock, Inbox, NoPause, TestWorld, cheap_hasher
-from credkit.testing.kits import keys_for_tests, site_for_tests
+from credkit.testing.kits import keys_for_tests, site_for_tests, sms_for_tests
 from credkit.tickets import Grant, Ticket
 
 ADA, BOB, NOBODY = "ada@example.com", "bob@example.com", "nobody@example.com"
@@ -76,7 +76,7 @@ def build(
     """Return a world as `kit_for_tests` does, with any part of the kit swapped."""
     stores, inbox, clock = stores or MemoryStores(), inbox or Inbox(), clock or FrozenClock()
     records, credentials = records or stores.records, credentials or stores.credentials
-    settings: dict[str, Any] = {"site": site_for_tests(), "keys": keys_for_tests(), "hasher": cheap_hasher(), "pause": NoPause(), **parts}
+    settings: dict[str, Any] = {"site": site_for_tests(), "keys": keys_for_tests(), "hasher": cheap_hasher(), "pause": NoPause(), **texting(parts)}
     kit = Credkit(credentials=credentials, records=records, notifier=inbox, clock=clock, deliver=deliver, allow_test_domains=True, **settings)
     return TestWorld(kit=kit, inbox=inbox, clock=clock, records=records, credentials=credentials)
 
@@ -91,9 +91,15 @@ def async_build(*, inbox: AsyncInbox | None = None, deliver: Any = at_once_async
     """Return a world as `async_kit_for_tests` does, with any part of the kit swapped."""
     stores, inbox, clock = AsyncMemoryStores(), inbox or AsyncInbox(), FrozenClock()
     ports: dict[str, Any] = {"records": stores.records, "credentials": stores.credentials, "notifier": inbox, "clock": clock}
-    settings: dict[str, Any] = {"site": site_for_tests(), "keys": keys_for_tests(), "hasher": cheap_hasher(), **ports, **parts}
+    settings: dict[str, Any] = {"site": site_for_tests(), "keys": keys_for_tests(), "hasher": cheap_hasher(), **ports, **texting(parts)}
     kit = AsyncCredkit(deliver=deliver, allow_test_domains=True, **settings)
     return AsyncTestWorld(kit=kit, inbox=inbox, clock=clock, records=settings["records"], credentials=settings["credentials"])
+
+
+def texting(parts: dict[str, Any]) -> dict[str, Any]:
+    """Return *parts* with a policy that lets text messages out, unless it says itself which."""
+    policy: Policy = parts.get("policy") or Policy()
+    return {**parts, "policy": policy if policy.sms is not None else replace(policy, sms=sms_for_tests())}
 
 
 def lowered(**counts: int) -> Policy:

@@ -298,8 +298,8 @@ def test_device_and_place_stand_in_the_message(name: str) -> None:
 def test_a_phone_number_is_read_by_the_region_of_the_site_or_of_the_request(name: str) -> None:
     journey = Journey(name)
     assert journey.flow.begin("(415) 555-2671", context=CONTEXT).masked == "***71"
-    assert journey.flow.begin("030 123456", context=Context(region="DE")).masked == "***56"
-    assert refusal(journey.flow.begin, "030 123456", context=CONTEXT).reason is Reason.PHONE_INVALID
+    assert journey.flow.begin("01512 3456789", context=Context(region="DE")).masked == "***89"
+    assert refusal(journey.flow.begin, "01512 3456789", context=CONTEXT).reason is Reason.PHONE_INVALID
 
 
 @both

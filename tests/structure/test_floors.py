@@ -14,7 +14,7 @@ from structure.source import PACKAGE, graph, imports, modules, package_folder
 FLOORS: dict[int, tuple[str, ...]] = {
     0: ("context", "errors", "framing", "keys", "payloads", "per_process", "sealing", "secret", "site"),
     1: ("budgets", "identifiers", "passwords"),
-    2: ("approvals", "breaches", "credential", "devices", "edits", "grants", "history", "messages", "otp", "outbox", "policy", "sign_in_help", "tickets"),
+    2: ("approvals", "breaches", "credential", "devices", "edits", "grants", "history", "messages", "otp", "outbox", "policy", "sign_in_help", "sms", "tickets"),
     3: ("delivery", "hashing", "lifting", "ports", "records"),
     4: ("flows", "notifiers", "stores"),
     5: ("kit",),

@@ -190,10 +190,10 @@ class AsyncAccountSettings:
         """Send a code to a new address or number; `confirm_identifier` adds it.
 
         Raises:
-            InvalidIdentifier: It is not an email address or phone number.
+            InvalidIdentifier: It is not an email address or phone number, or a number that is sent no text messages (PHONE_NOT_SUPPORTED).
             Refused: The window is not open for this session, the change is not what was approved, it is there already, or too many requests.
         """
-        new = self._shell.parse(identifier, context)
+        new = self._shell.parse_new(identifier, context)
         return await self._begin(who, window, lambda challenge_id: Step(challenge_id=challenge_id, identifier=new), context)
 
     async def change_identifier(
@@ -205,10 +205,10 @@ class AsyncAccountSettings:
         another identifier that was there before has a link: or whoever is in the window could take the owner's only one away.
 
         Raises:
-            InvalidIdentifier: One of them is not an email address or phone number.
+            InvalidIdentifier: One of them is not an email address or phone number, or *new* is a number that is sent no text messages.
             Refused: As `add_identifier`; or *old* is none of theirs.
         """
-        before, after = self._shell.parse(old, context), self._shell.parse(new, context)
+        before, after = self._shell.parse(old, context), self._shell.parse_new(new, context)
 
         def step(challenge_id: str) -> Step:
             return Step(challenge_id=challenge_id, identifier=after, replaces=before, lost_control=lost_control)
@@ -583,7 +583,7 @@ class AccountSettings:
         """Send a code to a new address or number; `confirm_identifier` adds it.
 
         Raises:
-            InvalidIdentifier: It is not an email address or phone number.
+            InvalidIdentifier: It is not an email address or phone number, or a number that is sent no text messages (PHONE_NOT_SUPPORTED).
             Refused: The window is not open for this session, the change is not what was approved, it is there already, or too many requests.
         """
         return finish(self._flow.add_identifier(who, window, identifier, context=context))
@@ -597,7 +597,7 @@ class AccountSettings:
         another identifier that was there before has a link: or whoever is in the window could take the owner's only one away.
 
         Raises:
-            InvalidIdentifier: One of them is not an email address or phone number.
+            InvalidIdentifier: One of them is not an email address or phone number, or *new* is a number that is sent no text messages.
             Refused: As `add_identifier`; or *old* is none of theirs.
         """
         return finish(self._flow.change_identifier(who, window, old, new, context=context, lost_control=lost_control))

@@ -17,6 +17,7 @@ from credkit.breaches import AsyncBreachList
 from credkit.context import Context, checked
 from credkit.credential import Credential, NewCredential
 from credkit.devices import Device, DeviceMark, mark_device, read_mark
+from credkit.errors import InvalidIdentifier, Reason
 from credkit.flows.transaction import Transaction, guarded, transact
 from credkit.framing import frame
 from credkit.identifiers import EmailAddress, Identifier, PhoneNumber, parse_identifier
@@ -34,6 +35,7 @@ from credkit.ports import (
     Record,
 )
 from credkit.site import Site
+from credkit.sms import allows
 from credkit.tickets import encode_bytes
 
 __all__ = ["IdentifierInput", "Seen", "Shell", "Subject"]
@@ -161,6 +163,18 @@ class Shell:
         """
         region = checked(context).region or self.site.default_region
         return parse_identifier(text, region=region, allow_test_domains=self.allow_test_domains, smtputf8=self.smtputf8)
+
+    def parse_new(self, text: IdentifierInput, context: Context) -> Identifier:
+        """Return the identifier that somebody wants to sign in with from now on; the verdict is the same whoever has it, if anybody (ID-14).
+
+        Raises:
+            InvalidIdentifier: It is none, or a number that is sent no text messages (PHONE_NOT_SUPPORTED).
+            ConfigurationError: *context* is none.
+        """
+        new = self.parse(text, context)
+        if not allows(self.policy.sms, new):
+            raise InvalidIdentifier(Reason.PHONE_NOT_SUPPORTED)
+        return new
 
     def seen_by(self, typed: Identifier, context: Context, what: str = "identifier") -> Seen:
         """Return whom the limits count that a stranger can see, where *typed* was typed in the role *what*; nothing is looked up (SI-11)."""

@@ -46,10 +46,10 @@ class AsyncSignUp:
         """Send a code to *identifier*, or word to its owner if it is in use; the answer is the same in both cases.
 
         Raises:
-            InvalidIdentifier: It is not an email address or phone number.
+            InvalidIdentifier: It is not an email address or phone number, or a number that is sent no text messages (PHONE_NOT_SUPPORTED).
             Refused: Too many requests for it, or from this network.
         """
-        return await self._challenges.begin(identifier, context)
+        return await self._challenges.begin(self._shell.parse_new(identifier, context), context)
 
     async def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
         """Send the code again: the same one in the first half of its life, then a new one.
@@ -137,7 +137,7 @@ class SignUp:
         """Send a code to *identifier*, or word to its owner if it is in use; the answer is the same in both cases.
 
         Raises:
-            InvalidIdentifier: It is not an email address or phone number.
+            InvalidIdentifier: It is not an email address or phone number, or a number that is sent no text messages (PHONE_NOT_SUPPORTED).
             Refused: Too many requests for it, or from this network.
         """
         return finish(self._flow.begin(identifier, context=context))

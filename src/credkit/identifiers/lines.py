@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from credkit.errors import ConfigurationError
 from credkit.identifiers.phone import PhoneNumber
@@ -51,21 +52,21 @@ class SmsGate:
         ConfigurationError: A region is not two capital letters.
     """
 
-    regions: frozenset[str] = frozenset()
-    """ISO 3166 regions, each to be named: sending to all the world is how toll fraud is paid for."""
+    regions: frozenset[str] | Literal["anywhere"] = frozenset()
+    """ISO 3166 regions, each to be named: sending to all the world is how toll fraud is paid for. Who wants that says the word."""
     allow_voip: bool = False
     """Whether numbers of internet telephony count as phones."""
 
     def __post_init__(self) -> None:
         wrong = [region for region in self.regions if not (len(region) == 2 and region.isascii() and region.isupper())]
-        if wrong:
+        if wrong and self.regions != "anywhere":
             raise ConfigurationError(["sms regions must be two capital letters, such as US"])
 
     def allows(self, number: PhoneNumber) -> bool:
         """Return whether *number* is a mobile line, as far as its plan tells, of a region on the list."""
         line = line_of(number)
         is_phone = line.kind in {LineKind.MOBILE, LineKind.FIXED_LINE_OR_MOBILE} or (self.allow_voip and line.kind is LineKind.VOIP)
-        return line.region in self.regions and is_phone
+        return is_phone and line.region is not None and (self.regions == "anywhere" or line.region in self.regions)
 
 
 def line_of(number: PhoneNumber) -> Line:

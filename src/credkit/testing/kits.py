@@ -19,6 +19,7 @@ from credkit.policy import Policy
 from credkit.ports import AsyncCredentialStore, AsyncRecordStore, CredentialStore, Entropy, RecordStore, SystemEntropy
 from credkit.secret import PasswordInput
 from credkit.site import Paths, Site
+from credkit.sms import SmsPolicy
 from credkit.stores.memory import AsyncMemoryStores, MemoryStores
 from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, NoPause, ScriptedEntropy, warn_outside_tests
 
@@ -32,6 +33,7 @@ __all__ = [
     "keys_for_tests",
     "kit_for_tests",
     "site_for_tests",
+    "sms_for_tests",
 ]
 
 
@@ -52,6 +54,11 @@ def site_for_tests(site_id: str = "main") -> Site:
 def keys_for_tests() -> KeyRing:
     """Return keys for tests: the same in every run, and known to everybody."""
     return KeyRing({"test": bytes(range(32))})
+
+
+def sms_for_tests() -> SmsPolicy:
+    """Return what lets text messages out to phones of all the world, without a cap: it pays for nothing but tests."""
+    return SmsPolicy(regions="anywhere", per_day="uncapped")
 
 
 class Stores(Protocol):
@@ -166,7 +173,7 @@ def kit_for_tests(
     site: Site | None = None,
     entropy: Entropy | None = None,
 ) -> TestWorld:
-    """Return a blocking kit for tests, over in-memory stores or the host's own.
+    """Return a blocking kit for tests, over in-memory stores or the host's own. Unless a *policy* is given, text messages go to any mobile phone.
 
     With *entropy*, ids and codes come from there: `SeededEntropy` makes them the same in every run, `ScriptedEntropy` makes the codes what you say.
     """
@@ -190,7 +197,7 @@ def async_kit_for_tests(
     site: Site | None = None,
     entropy: Entropy | None = None,
 ) -> AsyncTestWorld:
-    """Return an async kit for tests, over in-memory stores or the host's own.
+    """Return an async kit for tests, over in-memory stores or the host's own. Unless a *policy* is given, text messages go to any mobile phone.
 
     With *entropy*, ids and codes come from there: `SeededEntropy` makes them the same in every run, `ScriptedEntropy` makes the codes what you say.
     """
@@ -215,7 +222,7 @@ def _world(
         credentials=credentials,
         records=records,
         notifier=inbox,
-        policy=policy,
+        policy=policy or Policy(sms=sms_for_tests()),
         hasher=cheap_hasher(),
         clock=clock,
         entropy=entropy,
@@ -242,7 +249,7 @@ def _async_world(
         credentials=credentials,
         records=records,
         notifier=inbox,
-        policy=policy,
+        policy=policy or Policy(sms=sms_for_tests()),
         hasher=cheap_hasher(),
         clock=clock,
         entropy=entropy,
