@@ -116,8 +116,9 @@ class Credential:
     def destination(self, typed: Identifier) -> Identifier | None:
         """Return the *stored* identifier that a code asked for by *typed* goes to, or `None` (ID-04, ID-15, RS-07).
 
-        The chosen verification method if it is verified; else what was typed, if that is usable. An identifier that was
-        only carried over thus gets codes at its own address and nowhere else.
+        The chosen verification method if it is verified; else what was typed, if that is. An identifier that was only carried over
+        gets codes at its own address as long as none is verified. From then on they go to the first that is: it may have been put
+        there by somebody who knew that its owner would come (ID-16).
         """
         asked = self.registered(typed)
         if asked is None or not asked.usable or self.disabled:
@@ -125,6 +126,8 @@ class Credential:
         chosen = None if self.preferred is None else self.registered(self.preferred)
         if chosen is not None and chosen.standing is Standing.VERIFIED:
             return chosen.identifier
+        if asked.standing is not Standing.VERIFIED and self.verified:
+            return self.verified[0]
         return asked.identifier
 
     def names_told_to(self, asked: Registered) -> tuple[Identifier, ...]:
@@ -158,17 +161,21 @@ class Credential:
     ) -> Credential:
         """Return this credential with a new password: other sessions end, older proofs die, and nobody else knows it.
 
-        *proved* is the identifier whose code allowed it; a carried-over one has been verified by that. *history* is how many hashes of
-        earlier passwords are kept; more of them, from a time when it was greater, are dropped.
+        *proved* is the identifier whose code allowed it: it is verified as of now. What nobody has ever shown to be theirs goes by that, as
+        somebody else may have put it there before (ID-16, REQ-D11). *history* is how many hashes of earlier passwords are kept; more of them,
+        from a time when it was greater, are dropped.
 
         Raises:
             Refused: Too many changes lately; never to whoever has *proved* an identifier, as that is the owner's way back, and somebody who knows
                 the password could use up the changes.
         """
+        identifiers = self.identifiers if proved is None else tuple(_proved(self.identifiers, proved, now))
+        verified = [entry.identifier for entry in identifiers if entry.standing is Standing.VERIFIED]
         return replace(
             self,
             password_hash=password_hash,
-            identifiers=tuple(_proved(self.identifiers, proved, now)),
+            identifiers=identifiers,
+            preferred=self.preferred if proved is None or self.preferred in verified else proved,
             session_epoch=self.session_epoch + 1,
             generation=generation,
             marks=self.with_mark(change_id, now, always=proved is not None),
@@ -242,9 +249,9 @@ class Credential:
         return replace(self, identifiers=identifiers, preferred=preferred, generation=generation, marks=self.with_mark(change_id, now))
 
 
-def _proved(identifiers: Iterable[Registered], proved: Identifier | None, now: datetime) -> Iterable[Registered]:
+def _proved(identifiers: Iterable[Registered], proved: Identifier, now: datetime) -> Iterable[Registered]:
     for entry in identifiers:
-        if entry.identifier == proved and entry.standing is Standing.CARRIED_OVER:
+        if entry.identifier == proved:
             yield replace(entry, standing=Standing.VERIFIED, verified_at=now)
-        else:
+        elif entry.usable:
             yield entry

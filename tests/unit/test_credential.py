@@ -37,7 +37,7 @@ def credential(*held: tuple[Identifier, Standing], preferred: Identifier | None 
     return replace(whole, **changes)  # type: ignore[arg-type]
 
 
-# ID-04, ID-15, RS-07: the chosen method if it is verified, else the address that was typed if it may be used, else nowhere.
+# ID-04, ID-15, ID-16, RS-07: the chosen method if it is verified, else what was typed if that is or nothing else is verified, else nowhere.
 @pytest.mark.parametrize(
     ("mail", "phone", "preferred", "typed", "goes_to"),
     [
@@ -48,9 +48,9 @@ def credential(*held: tuple[Identifier, Standing], preferred: Identifier | None 
         (V, V, None, PHONE, PHONE),
         (V, V, WORK, MAIL, MAIL),
         (V, C, PHONE, MAIL, MAIL),
-        (V, C, PHONE, PHONE, PHONE),
+        (V, C, PHONE, PHONE, MAIL),
         (V, C, MAIL, PHONE, MAIL),
-        (V, C, None, PHONE, PHONE),
+        (V, C, None, PHONE, MAIL),
         (V, U, PHONE, MAIL, MAIL),
         (V, U, PHONE, PHONE, None),
         (V, U, MAIL, PHONE, None),
@@ -171,19 +171,40 @@ def test_a_new_password_by_a_code_is_set_however_many_changes_there_were() -> No
 
 @pytest.mark.parametrize("proved", [MAIL, EmailAddress.parse("ADA@example.com")])
 def test_the_code_that_allowed_it_verifies_an_identifier_that_was_carried_over(proved: Identifier) -> None:
-    after = changed(credential((MAIL, C), (WORK, C), (PHONE, U)), proved)
-    assert after.identifiers == (
-        Registered(identifier=MAIL, standing=V, verified_at=START),
-        Registered(identifier=WORK, standing=C),
-        Registered(identifier=PHONE, standing=U),
-    )
+    after = changed(credential((MAIL, C), (WORK, C)), proved)
+    assert after.identifiers == (Registered(identifier=MAIL, standing=V, verified_at=START), Registered(identifier=WORK, standing=C))
     assert after.identifiers[0].identifier.entered == "Ada@example.com"
 
 
-@pytest.mark.parametrize(("standing", "proved"), [(V, MAIL), (U, MAIL), (C, None), (C, STRANGER), (C, PHONE)])
+@pytest.mark.parametrize(("standing", "proved"), [(C, None), (U, None), (C, STRANGER), (C, PHONE)])
 def test_it_verifies_nothing_else(standing: Standing, proved: Identifier | None) -> None:
     before = credential((MAIL, standing))
     assert changed(before, proved).identifiers == before.identifiers
+
+
+def test_a_code_says_anew_that_the_identifier_is_its_owner_s() -> None:
+    """ID-18: a number is as old as the last code that came back from it."""
+    before = credential((PHONE, V))
+    assert changed(before, PHONE).identifiers == (Registered(identifier=PHONE, standing=V, verified_at=START),)
+    assert changed(before).identifiers == before.identifiers
+
+
+def test_what_nobody_has_shown_to_be_theirs_goes_with_a_reset_by_code_and_stays_with_a_change_by_password() -> None:
+    """ID-16, REQ-D11: somebody else may have put it there."""
+    before = credential((MAIL, V), (WORK, U), (PHONE, U))
+    assert [entry.identifier for entry in changed(before, MAIL).identifiers] == [MAIL]
+    assert changed(before).identifiers == before.identifiers
+
+
+@pytest.mark.parametrize(("preferred", "after"), [(None, MAIL), (MAIL, MAIL), (WORK, MAIL), (PHONE, MAIL), (STRANGER, MAIL)])
+def test_the_identifier_that_proved_itself_is_the_verification_method_where_that_was_none_verified(preferred: Identifier | None, after: Identifier) -> None:
+    """ID-16: or codes would go on going to whatever an import says."""
+    assert changed(credential((MAIL, C), (WORK, C), (PHONE, U), preferred=preferred), MAIL).preferred == after
+
+
+def test_a_verified_verification_method_stays_whatever_has_proved_itself() -> None:
+    assert changed(credential((MAIL, V), (PHONE, V), preferred=PHONE), MAIL).preferred == PHONE
+    assert changed(credential((MAIL, C), preferred=WORK)).preferred == WORK
 
 
 def test_what_a_credential_shows_holds_neither_hash_nor_address() -> None:
