@@ -227,6 +227,18 @@ class Credential:
             raise Refused(Reason.IDENTIFIER_LAST)
         return self._changed(kept, reachable[0] if self.preferred == gone else self.preferred, change_id, generation, now)
 
+    def without_proof_of(self, gone: Identifier, *, change_id: str, generation: str, now: datetime) -> Credential:
+        """Return this credential with *gone* unverified; if it was the verification method, another verified one takes over. Older proofs die.
+
+        Raises:
+            Refused: It is the last verified one, or there were too many changes lately.
+        """
+        kept = tuple(replace(r, standing=Standing.UNVERIFIED, verified_at=None) if r.identifier == gone else r for r in self.identifiers)
+        verified = [r.identifier for r in kept if r.standing is Standing.VERIFIED]
+        if not verified:
+            raise Refused(Reason.IDENTIFIER_LAST)
+        return self._changed(kept, verified[0] if self.preferred == gone else self.preferred, change_id, generation, now)
+
     def with_preferred(self, chosen: Identifier, *, change_id: str, generation: str, now: datetime) -> Credential:
         """Return this credential with another verification method. Older proofs die.
 

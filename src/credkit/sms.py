@@ -74,7 +74,7 @@ class SmsPolicy:
             return ()
         stripes = min(_STRIPES, self.per_day)
         share, rest = divmod(self.per_day, stripes)
-        return tuple(Limit(name=f"sms-{stripe}", count=share + (stripe < rest), per=_DAY) for stripe in range(stripes))
+        return tuple(Limit(name="sms", count=share + (stripe < rest), per=_DAY) for stripe in range(stripes))
 
 
 def allows(sms: SmsPolicy | None, identifier: Identifier) -> bool:

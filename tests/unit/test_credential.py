@@ -202,6 +202,21 @@ def test_the_identifier_that_proved_itself_is_the_verification_method_where_that
     assert changed(credential((MAIL, C), (WORK, C), (PHONE, U), preferred=preferred), MAIL).preferred == after
 
 
+@pytest.mark.parametrize(("preferred", "after"), [(MAIL, PHONE), (PHONE, PHONE), (None, None)])
+def test_an_identifier_that_cannot_be_reached_is_unverified_and_another_takes_over(preferred: Identifier | None, after: Identifier | None) -> None:
+    """ID-19."""
+    before = credential((MAIL, V), (WORK, C), (PHONE, V), preferred=preferred)
+    changed = before.without_proof_of(MAIL, change_id="change", generation="g2", now=START)
+    assert [(entry.standing, entry.verified_at) for entry in changed.identifiers] == [(U, None), (C, None), (V, None)]
+    assert (changed.preferred, changed.generation, changed.session_epoch, changed.has_mark("change")) == (after, "g2", 3, True)
+
+
+def test_the_last_verified_identifier_stays_verified_whether_it_can_be_reached_or_not() -> None:
+    with pytest.raises(Refused) as caught:
+        credential((MAIL, V), (WORK, C)).without_proof_of(MAIL, change_id="change", generation="g2", now=START)
+    assert caught.value.reason is Reason.IDENTIFIER_LAST
+
+
 def test_a_verified_verification_method_stays_whatever_has_proved_itself() -> None:
     assert changed(credential((MAIL, V), (PHONE, V), preferred=PHONE), MAIL).preferred == PHONE
     assert changed(credential((MAIL, C), preferred=WORK)).preferred == WORK

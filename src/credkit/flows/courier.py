@@ -23,6 +23,7 @@ from credkit.credential import Credential
 from credkit.edits import told
 from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, Reason, Refused, UnknownKey
 from credkit.flows.approvals import APPROVAL
+from credkit.flows.bounces import withdraw_unreachable
 from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX, RETENTION, failures_of, owned
 from credkit.flows.histories import load_history, put_history
 from credkit.flows.metering import load_meters
@@ -163,6 +164,8 @@ class AsyncCourier:
         except ConfigurationError:
             raise  # the notifier is of the other colour: trying again would go wrong each time, and unseen
         except DeliveryFailed as failure:
+            if failure.permanent:
+                await withdraw_unreachable(self._shell, parcel.message)
             return await self._after_failure(key, parcel.item, give_up=failure.permanent)
         except Exception:  # noqa: BLE001  # a host's notifier may raise anything; none of it may stop the other messages
             return await self._after_failure(key, parcel.item, give_up=False)
