@@ -726,6 +726,7 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
     | {
         "challenge_id": ("state", "Whose code to send; the code itself is not here."),
         "number": ("state", "Which code of it."),
+        "turned_down": ("personal", "Where the host's check has not let it go."),
     },
     ReminderDue: _OUTBOX
     | {

@@ -29,6 +29,7 @@ __all__ = [
     "Reason",
     "Refused",
     "SchemaError",
+    "SendCheckFailed",
     "SeveralAccounts",
     "StoreError",
     "UnknownKey",
@@ -391,6 +392,10 @@ class InsideTransaction(StoreError):
 
 class SchemaError(StoreError):
     """What a store holds is not laid out as this release needs it: a deployment is half done. Nothing was changed; the text says what to run."""
+
+
+class SendCheckFailed(CredkitError):
+    """The host's check of a message failed, so it is not known whether it may be sent. It was not sent, and stays due."""
 
 
 class UnknownKey(CredkitError):

@@ -27,7 +27,7 @@ from credkit.flows.transaction import guarded
 from credkit.flows.undo import AsyncUndo, Undo
 from credkit.hashing import InPlaceHashing, ThreadHashing
 from credkit.keys import KeyRing
-from credkit.lifting import LiftedBreaches, LiftedCredentials, LiftedDispatch, LiftedNotifier, LiftedPause, LiftedRecords, finish
+from credkit.lifting import LiftedBreaches, LiftedCredentials, LiftedDispatch, LiftedNotifier, LiftedPause, LiftedRecords, LiftedSendCheck, finish
 from credkit.passwords import Gate, PasswordHasher
 from credkit.policy import Policy
 from credkit.ports import (
@@ -36,12 +36,14 @@ from credkit.ports import (
     AsyncNotifier,
     AsyncPause,
     AsyncRecordStore,
+    AsyncSendCheck,
     Clock,
     CredentialStore,
     Entropy,
     Notifier,
     Pause,
     RecordStore,
+    SendCheck,
     SleepingPause,
     Soon,
     SystemClock,
@@ -78,6 +80,7 @@ class Credkit:
         entropy: Entropy | None = None,
         pause: Pause | None = None,
         breaches: BreachList | None = None,
+        send_check: SendCheck | None = None,
         deliver: Deliver = "thread",
         allow_test_domains: bool = False,
     ) -> None:
@@ -85,7 +88,7 @@ class Credkit:
 
         *keys* make codes, tokens and names of records; *index_keys* takes over the names where they are to rotate apart.
         *pepper* keys the password hashes and must never be lost (PW-14). *breaches* is asked about
-        every new password (PW-09). *allow_test_domains* accepts ``.test`` addresses.
+        every new password (PW-09), *send_check* before a code or link goes out (ID-18). *allow_test_domains* accepts ``.test`` addresses.
 
         Raises:
             ConfigurationError: Something cannot work; all of it is listed.
@@ -107,6 +110,7 @@ class Credkit:
             spread=policy.courier.spread if deliver == "thread" else timedelta(0),
             allow_test_domains=allow_test_domains,
             breaches=None if breaches is None else LiftedBreaches(breaches),
+            send_check=None if send_check is None else LiftedSendCheck(send_check),
             smtputf8=_takes_smtputf8(notifier),
         )
         self._open(shell, deliver)
@@ -181,6 +185,7 @@ class AsyncCredkit:
         entropy: Entropy | None = None,
         pause: AsyncPause | None = None,
         breaches: AsyncBreachList | None = None,
+        send_check: AsyncSendCheck | None = None,
         deliver: AsyncDeliver = "task",
         allow_test_domains: bool = False,
     ) -> None:
@@ -188,7 +193,7 @@ class AsyncCredkit:
 
         *keys* make codes, tokens and names of records; *index_keys* takes over the names where they are to rotate apart.
         *pepper* keys the password hashes and must never be lost (PW-14). *breaches* is asked about
-        every new password (PW-09). *allow_test_domains* accepts ``.test`` addresses.
+        every new password (PW-09), *send_check* before a code or link goes out (ID-18). *allow_test_domains* accepts ``.test`` addresses.
 
         Raises:
             ConfigurationError: Something cannot work; all of it is listed.
@@ -210,6 +215,7 @@ class AsyncCredkit:
             spread=policy.courier.spread if deliver == "task" else timedelta(0),
             allow_test_domains=allow_test_domains,
             breaches=breaches,
+            send_check=send_check,
             smtputf8=_takes_smtputf8(notifier),
         )
         self._open(shell, deliver)

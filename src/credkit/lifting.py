@@ -17,7 +17,7 @@ from credkit.credential import Credential, NewCredential
 from credkit.errors import ConfigurationError
 from credkit.identifiers import Identifier
 from credkit.messages import Message
-from credkit.ports import Committed, CredentialStore, Dispatch, Notifier, Pause, Record, RecordStore, Write
+from credkit.ports import Committed, CredentialStore, Dispatch, Notifier, Pause, Record, RecordStore, Send, SendCheck, Write
 
 __all__ = [
     "LiftedBreaches",
@@ -26,6 +26,7 @@ __all__ = [
     "LiftedNotifier",
     "LiftedPause",
     "LiftedRecords",
+    "LiftedSendCheck",
     "OffloadedCredentials",
     "OffloadedRecords",
     "awaited",
@@ -143,6 +144,17 @@ class LiftedBreaches:
     async def count(self, fingerprint: Fingerprint) -> int:
         """See `BreachList.count`."""
         return _done(self.breaches.count(fingerprint))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LiftedSendCheck:
+    """A blocking check of messages in the shape flows expect."""
+
+    check: SendCheck
+
+    async def allows(self, send: Send) -> bool:
+        """See `SendCheck.allows`."""
+        return _done(self.check.allows(send))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

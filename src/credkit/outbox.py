@@ -44,10 +44,15 @@ class CodeDue(_Item):
     challenge_id: str
     number: int
     """Which code of the challenge: a superseded one is not sent (F22)."""
+    turned_down: tuple[Identifier, ...] = ()
+    """Where the host's check has not let it go (ID-18)."""
 
     def to_payload(self) -> bytes:
         """Return the bytes of a record."""
-        return to_payload(_common(self, "code") | {"challenge_id": self.challenge_id, "number": self.number}, self.carried)
+        fields: dict[str, Json] = {"challenge_id": self.challenge_id, "number": self.number}
+        if self.turned_down:  # left out elsewhere, so that an older release reads its own codes as ever
+            fields["turned_down"] = [identifier_fields(destination) for destination in self.turned_down]
+        return to_payload(_common(self, "code") | fields, self.carried)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +167,12 @@ def read_outbox_item(payload: bytes) -> OutboxItem:
     fields = from_payload(payload)
     kind = fields.text("type")
     if kind == "code":
-        item: OutboxItem = CodeDue(**_read_common(fields), challenge_id=fields.text("challenge_id"), number=fields.number("number"))
+        item: OutboxItem = CodeDue(
+            **_read_common(fields),
+            challenge_id=fields.text("challenge_id"),
+            number=fields.number("number"),
+            turned_down=_identifiers(fields.maybe_items("turned_down") or ()),
+        )
     elif kind == "approval":
         item = ApprovalDue(**_read_common(fields), approval_id=fields.text("approval_id"))
     elif kind == "dispute":

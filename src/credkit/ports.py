@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from credkit.credential import Credential, NewCredential
 from credkit.identifiers import Identifier
-from credkit.messages import Message
+from credkit.messages import Message, MessageKind
 from credkit.passwords import Verification
 from credkit.secret import Secret
 
@@ -26,6 +26,7 @@ __all__ = [
     "AsyncNotifier",
     "AsyncPause",
     "AsyncRecordStore",
+    "AsyncSendCheck",
     "AsyncioPause",
     "Clock",
     "Committed",
@@ -36,6 +37,8 @@ __all__ = [
     "Pause",
     "Record",
     "RecordStore",
+    "Send",
+    "SendCheck",
     "SleepingPause",
     "Soon",
     "SystemClock",
@@ -209,6 +212,47 @@ class AsyncNotifier(Protocol):
 
     def deliver(self, message: Message) -> Soon[None]:
         """Hand *message* over to a provider; see `Notifier.deliver`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """A message that could open a sign-in, just before it goes out: what a host may judge it by. It holds no code and no link."""
+
+    kind: MessageKind
+    to: Identifier
+    """Where it would go, as stored."""
+    region: str | None
+    """Of a phone number, by its numbering plan: ISO 3166."""
+    credential_id: str | None
+    """Whose sign-in it is about; `None` for a sign-up."""
+    device: str | None
+    """What was said of whoever asked, as in `Context`."""
+    place: str | None
+    locale: str | None
+
+
+class SendCheck(Protocol):
+    """What a host knows that credkit cannot: that a number was moved to another card, that an address is burnt, that a country is under attack (ID-18).
+
+    Asked by the courier, off the request path, before each delivery of a code, a link, a request to approve, or a reminder; never for notices
+    of changes. Whoever asked for the message sees nothing of the answer.
+    """
+
+    def allows(self, send: Send) -> bool:
+        """Return whether it may go there. If not, a code goes to the next destination of that sign-in that is trusted, if there is one; all else is dropped.
+
+        Raises:
+            Exception: Whatever it raises, the message is not sent and stays due.
+        """
+        ...
+
+
+class AsyncSendCheck(Protocol):
+    """`SendCheck` for async code."""
+
+    def allows(self, send: Send) -> Soon[bool]:
+        """Return whether it may go there; see `SendCheck.allows`."""
         ...
 
 

@@ -6,17 +6,18 @@ given to the next (ID-18). Neither is answered by looking at a sign-in: a verdic
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from credkit.budgets import Limit
-from credkit.credential import Registered
+from credkit.credential import Credential, Registered
 from credkit.errors import ConfigurationError
 from credkit.identifiers import Identifier, PhoneNumber
 from credkit.identifiers.lines import SmsGate
 
-__all__ = ["SmsPolicy", "allows", "reaches"]
+__all__ = ["SmsPolicy", "allows", "reached", "reaches"]
 
 _STRIPES: Final = 16
 """Records that share the count of a day, so that couriers do not wait for each other (F8)."""
@@ -86,3 +87,9 @@ def reaches(sms: SmsPolicy | None, entry: Registered, now: datetime) -> bool:
     """Return whether a code or link sent to *entry* may be trusted to reach its owner."""
     stale = isinstance(entry.identifier, PhoneNumber) and sms is not None and sms.is_stale(entry, now)
     return allows(sms, entry.identifier) and not stale
+
+
+def reached(sms: SmsPolicy | None, credential: Credential, among: Iterable[Identifier], now: datetime) -> tuple[Identifier, ...]:
+    """Return those *among* the identifiers of *credential* that a code or link may be sent to, in their order."""
+    entries = ((identifier, credential.registered(identifier)) for identifier in among)
+    return tuple(identifier for identifier, entry in entries if entry is not None and reaches(sms, entry, now))

@@ -105,12 +105,12 @@ def texting(parts: dict[str, Any]) -> dict[str, Any]:
 def lowered(**counts: int) -> Policy:
     """Return a policy with lower limits: ``lowered(begins=2)``."""
     limits = Limits()
-    return Policy(limits=replace(limits, **{name: replace(getattr(limits, name), count=count) for name, count in counts.items()}))
+    return Policy(limits=replace(limits, **{name: replace(getattr(limits, name), count=count) for name, count in counts.items()}), sms=sms_for_tests())
 
 
 def laddered(*failures: int) -> Policy:
     """Return a policy with codes of 8, 9, ... digits, each for so many failures a year."""
-    return Policy(otp=OtpPolicy(ladder=tuple(Rung(digits=digits, failures=most) for digits, most in enumerate(failures, 8))))
+    return Policy(otp=OtpPolicy(ladder=tuple(Rung(digits=digits, failures=most) for digits, most in enumerate(failures, 8))), sms=sms_for_tests())
 
 
 def other_site() -> Site:

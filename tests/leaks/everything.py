@@ -34,6 +34,7 @@ from credkit.secret import Secret
 from credkit.site import Paths, Site
 from credkit.stores.memory import MemoryStores
 from credkit.testing import FrozenClock, NoPause, SeededEntropy
+from credkit.testing.kits import sms_for_tests
 
 CODES_KEY = bytes(range(200, 232))
 INDEX_KEY = bytes(range(160, 192))
@@ -271,9 +272,9 @@ class Everything:
         self.credentials = FaultyCredentials(self.stores.credentials, faults)
         self.keys = {"codes": KeyRing({"c": CODES_KEY}), "index": KeyRing({"i": INDEX_KEY}), "pepper": KeyRing({"p": PEPPER_KEY})}
         self.hasher = NotingHasher(self.keys["pepper"])
-        self.kit = self._kit(Policy(), "US", self.keys["codes"])
+        self.kit = self._kit(Policy(sms=sms_for_tests()), "US", self.keys["codes"])
         self.narrow = self._kit(_narrow(), None, self.keys["codes"])
-        self.rotated = self._kit(Policy(), "US", KeyRing({"d": bytes(range(9, 41))}))
+        self.rotated = self._kit(Policy(sms=sms_for_tests()), "US", KeyRing({"d": bytes(range(9, 41))}))
 
     def _kit(self, policy: Policy, region: str | None, codes: KeyRing) -> Credkit:
         return Credkit(
@@ -368,6 +369,7 @@ class Everything:
         hostile += [f'"no-such-plumbeck"@{"example.com"}', f"{PHONE}x", f"{PHONE} ext. 7", "+1 415 555 26", None]  # type: ignore[list-item]
         for text in hostile:
             self.call("begin", lambda text=text: journey.begin(text, context=CONTEXT))
+        self.call("begin", lambda: self.narrow.sign_up.begin(PHONE, context=CONTEXT))
         self.call("begin", lambda: self.narrow.sign_up.begin(PHONE[3:], context=replace(CONTEXT, region=None)))
         ticket = self.call("begin", lambda: journey.begin(OWNER, context=CONTEXT))
         self.call("look", lambda: journey.look(ticket, context=CONTEXT))

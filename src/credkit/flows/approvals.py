@@ -32,6 +32,7 @@ from credkit.otp import ALPHABET, normalize_code
 from credkit.outbox import ApprovalDue, Intent
 from credkit.payloads import UnreadableRecord, as_json, from_payload, to_payload
 from credkit.secret import Secret
+from credkit.sms import reached
 from credkit.tickets import Asked, AskedInput, EditWindow, Purpose, Token, WindowInput, encode_bytes, secret_digest
 
 __all__ = ["APPROVAL", "ApprovalStatus", "Approvals", "Review", "typed_in_full"]
@@ -309,12 +310,13 @@ class Approvals:
         return tuple(parsed(edit, lambda text: self.shell.parse(text, context)) for edit in edits)
 
     def _destination(self, credential: Credential, history: History, chosen: Identifier | None, now: datetime) -> Identifier:
-        """Return where the link goes: the verification method, if it may be trusted alone; else another that may (AP-12, ID-21)."""
+        """Return where the link goes: the verification method, if it may be trusted alone; else another that may (AP-12, ID-18, ID-21)."""
         if history.frozen(now):
             raise Refused(Reason.CHANGES_FROZEN)
-        trusted = history.trusted(credential, now, self.shell.policy.approvals.cooling_off)
+        policy = self.shell.policy
+        trusted = reached(policy.sms, credential, history.trusted(credential, now, policy.approvals.cooling_off), now)
         if chosen is not None:
-            if not self.shell.policy.approvals.other_channels or chosen not in trusted:
+            if not policy.approvals.other_channels or chosen not in trusted:
                 raise Refused(Reason.APPROVAL_UNREACHABLE)
             return next(identifier for identifier in trusted if identifier == chosen)  # as stored, never as typed (ID-04)
         if not trusted:

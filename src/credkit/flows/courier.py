@@ -21,7 +21,7 @@ from credkit.budgets import Limit
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.edits import told
-from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, Reason, Refused, UnknownKey
+from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, Reason, Refused, SendCheckFailed, UnknownKey
 from credkit.flows.approvals import APPROVAL
 from credkit.flows.bounces import withdraw_unreachable
 from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX, RETENTION, failures_of, owned
@@ -29,17 +29,20 @@ from credkit.flows.histories import load_history, put_history
 from credkit.flows.metering import load_meters
 from credkit.flows.shell import Shell, Subject
 from credkit.flows.site import site_is_under_attack
+from credkit.flows.texting import text_meters
 from credkit.flows.transaction import Transaction, guarded
 from credkit.flows.undoing import roll_back
 from credkit.history import Dispute, Entry, History, contest_secret, undo_secret
-from credkit.identifiers import Identifier
+from credkit.identifiers import Identifier, PhoneNumber
+from credkit.identifiers.lines import line_of
 from credkit.lifting import awaited, finish
 from credkit.messages import Message, MessageKind
 from credkit.otp import Binding, Challenge, Issue, Link, code_of, link_secret, stop_secret
 from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, ReminderDue, read_outbox_item
 from credkit.payloads import UnreadableRecord
-from credkit.ports import Record
+from credkit.ports import Record, Send
 from credkit.secret import Secret
+from credkit.sms import reached, reaches
 from credkit.tickets import Purpose, Token
 
 __all__ = ["AsyncCourier", "Courier", "Delivered"]
@@ -156,7 +159,63 @@ class AsyncCourier:
             return await self._settle(step, key)
         if isinstance(step, _Uncontested):
             return [await self._resolve(step, key)]
-        return [step if isinstance(step, _Outcome) else await self._hand_over(step, key)]
+        if isinstance(step, _Outcome):
+            return [step]
+        if not await self._allowed(step):
+            return await self._turned_down(step, key)
+        return [await self._hand_over(step, key)]
+
+    async def _allowed(self, parcel: _Parcel) -> bool:
+        """Return whether the host lets the message go where it would; notices of what has happened go in any case (ID-18).
+
+        Raises:
+            SendCheckFailed: It could not say. The message stays leased for a while, and is asked about again.
+        """
+        check, message = self._shell.send_check, parcel.message
+        if check is None or isinstance(parcel.item, NoticeDue):
+            return True
+        send = Send(
+            kind=message.kind,
+            to=message.to,
+            region=line_of(message.to).region if isinstance(message.to, PhoneNumber) else None,
+            credential_id=message.credential_id,
+            device=message.device,
+            place=message.place,
+            locale=message.locale,
+        )
+        try:
+            return await awaited(check.allows(send))
+        except ConfigurationError:
+            raise  # the check is of the other colour
+        except Exception as failure:
+            raise SendCheckFailed("the check of a message failed; it was not sent, and stays due") from failure
+
+    async def _turned_down(self, parcel: _Parcel, key: str) -> list[_Outcome]:
+        """Try the next destination of a code that may not go where it would; anything else is dropped."""
+        outcome = await self._shell.transact(lambda transaction: self._look_elsewhere(transaction, parcel, key))
+        return await self._deliver(key) if outcome is None else [outcome]
+
+    async def _look_elsewhere(self, transaction: Transaction, parcel: _Parcel, key: str) -> _Outcome | None:
+        item = parcel.item
+        (record,) = await transaction.load(key)
+        if record is None or read_outbox_item(record.payload) != item:
+            return _Outcome.TAKEN
+        if not isinstance(item, CodeDue):
+            transaction.delete(key)
+            return _Outcome.DROPPED
+        await self._unbind(transaction, item)
+        # Of this destination nothing has been sent, so the next one is a first delivery, and is charged.
+        elsewhere = replace(item, attempts=0, turned_down=(*item.turned_down, parcel.message.to))
+        transaction.put(key=key, kind=record.kind, payload=elsewhere.to_payload(), expires_at=record.expires_at, due_at=self._shell.clock.now())
+        return None
+
+    async def _unbind(self, transaction: Transaction, item: CodeDue) -> None:
+        """Let a code be nobody's again, if it could go elsewhere."""
+        (stored,) = await transaction.load(self._shell.key(CHALLENGE, item.challenge_id))
+        challenge = None if stored is None else Challenge.from_payload(stored.payload)
+        if stored is not None and challenge is not None and challenge.purpose not in BOUND_AT_ONCE and challenge.issue.number == item.number:
+            after = replace(challenge, binding=None)
+            transaction.put(key=stored.key, kind=stored.kind, payload=after.to_payload(), expires_at=stored.expires_at)
 
     async def _hand_over(self, parcel: _Parcel, key: str) -> _Outcome:
         try:
@@ -209,7 +268,8 @@ class AsyncCourier:
         if challenge.purpose is Purpose.SIGN_UP and credential is not None:
             return await self._take_sign_up_of_known(transaction, record, item, challenge, credential)
         again = item.attempts > 0
-        sending = await self._sending(transaction, await self._bindings(transaction, challenge, credential, now), now, again=again)
+        bindings = [to for to in await self._bindings(transaction, challenge, credential, now) if to.destination not in item.turned_down]
+        sending = await self._sending(transaction, bindings, now, again=again)
         if sending is None:
             transaction.delete(record.key)
             return _Outcome.DROPPED
@@ -253,8 +313,9 @@ class AsyncCourier:
             return ()
         if challenge.purpose in BOUND_AT_ONCE:
             return () if challenge.binding is None else (challenge.binding,)
-        history = await load_history(self._shell, transaction, credential.id, for_the_way_back=True)
-        destinations = history.destinations(credential, challenge.identifier, now, self._shell.policy.approvals.cooling_off)
+        policy, history = self._shell.policy, await load_history(self._shell, transaction, credential.id, for_the_way_back=True)
+        trusted = history.destinations(credential, challenge.identifier, now, policy.approvals.cooling_off)
+        destinations = reached(policy.sms, credential, trusted, now)
         bindings = tuple(Binding(destination=to, credential_id=credential.id, generation=credential.generation) for to in destinations)
         # A code that has been sent once stays with whom and where it went; after a resend it is a new one, and belongs to nobody yet.
         return bindings if challenge.binding is None else tuple(binding for binding in bindings if binding == challenge.binding)
@@ -325,6 +386,12 @@ class AsyncCourier:
         if approval is None or approval.state_at(now) is not State.PENDING:
             transaction.delete(record.key)
             return _Outcome.DROPPED
+        texts = await text_meters(shell, transaction, approval.destination, now) if item.attempts == 0 else ()
+        if texts is None:
+            transaction.delete(record.key)
+            return _Outcome.DROPPED
+        for meter in texts:
+            meter.charge(transaction, now)
         token = Token(approval.id, approval_secret(approval, shell.codes, site=shell.site.id))
         message = Message(
             id=item.id,
@@ -378,7 +445,7 @@ class AsyncCourier:
         """Somebody has forgotten what they sign in with: its owner is told, at the stored address that was typed, and nobody else."""
         credential = None if now >= record.expires_at else await self._shell.find(item.typed)
         registered = None if credential is None else credential.registered(item.typed)
-        if credential is None or registered is None or not registered.usable or credential.disabled:
+        if credential is None or registered is None or not registered.usable or credential.disabled or not reaches(self._shell.policy.sms, registered, now):
             transaction.delete(record.key)
             return _Outcome.DROPPED
         binding = Binding(destination=registered.identifier, credential_id=credential.id)
@@ -465,7 +532,7 @@ class AsyncCourier:
         return Secret(shell.site.link(shell.site.paths.undo, Token(item.link_id, secret).text)), ends_at
 
     async def _may_send(self, transaction: Transaction, binding: Binding, now: datetime) -> int | None:
-        """Charge the budgets of the destination and the credential, and return how many messages the destination had before.
+        """Charge the budgets of the destination, the credential and the site, and return how many messages the destination had before.
 
         `None` if one of them is used up, and nothing was charged. Nobody sees which.
         """
@@ -475,10 +542,11 @@ class AsyncCourier:
         if binding.credential_id is not None:
             wanted.append((limits.account_sends, Subject.credential(binding.credential_id)))
         meters = await load_meters(self._shell, transaction, wanted)
-        if any(meter.full(now) for meter in meters):
+        texts = await text_meters(self._shell, transaction, binding.destination, now)
+        if texts is None or any(meter.full(now) for meter in meters):
             return None
         before = max(meter.used(now) for meter in meters)
-        for meter in meters:
+        for meter in (*meters, *texts):
             meter.charge(transaction, now)
         return before
 

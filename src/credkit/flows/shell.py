@@ -30,6 +30,7 @@ from credkit.ports import (
     AsyncNotifier,
     AsyncPause,
     AsyncRecordStore,
+    AsyncSendCheck,
     Clock,
     Entropy,
     Record,
@@ -131,6 +132,7 @@ class Shell:
     spread: timedelta
     allow_test_domains: bool = False
     breaches: AsyncBreachList | None = None
+    send_check: AsyncSendCheck | None = None
     smtputf8: bool = False
     """Whether the notifier can send to addresses beyond ASCII (ID-09)."""
 

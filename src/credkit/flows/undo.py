@@ -34,6 +34,7 @@ from credkit.outbox import FOREVER, DisputeDue
 from credkit.passwords import normalize_password
 from credkit.payloads import from_payload, to_payload
 from credkit.secret import PasswordInput, Secret
+from credkit.sms import reached
 from credkit.tickets import Grant, GrantInput, Purpose, Ticket, TicketInput, Token
 
 __all__ = ["AsyncUndo", "Undo", "UndoReview"]
@@ -121,7 +122,7 @@ class AsyncUndo:
             changes=tuple(line for entry in later for line in entry.shown),
             at=found.entry.at,
             expires_at=found.entry.ends_at(shell.policy.undo),
-            channels=tuple(identifier.masked for identifier in found.history.proofs(found.entry, found.credential, shell.clock.now())),
+            channels=tuple(identifier.masked for identifier in self._channels(found)),
             by_password=hash_before(found.entry, found.credential) is not None,
             disputed=dispute is not None,
         )
@@ -133,7 +134,7 @@ class AsyncUndo:
             Refused: UNDO_INVALID, UNDO_PROOF_REQUIRED where there is no such identifier, or too many requests.
         """
         found = await self._find(_token_in(token))
-        channels = found.history.proofs(found.entry, found.credential, self._shell.clock.now())
+        channels = self._channels(found)
         if not 0 <= channel < len(channels):
             raise Refused(Reason.UNDO_PROOF_REQUIRED)
         binding = Binding(destination=channels[channel], credential_id=found.credential.id)
@@ -288,6 +289,11 @@ class AsyncUndo:
             await transaction.load(key)
             transaction.put(key=key, kind=shell.kind(UNDO), payload=payload, expires_at=kept_until)
 
+    def _channels(self, found: _Found) -> tuple[Identifier, ...]:
+        """Return where a code may go that proves the undo: no number that was given up long ago, nor one that is sent no text messages (ID-18)."""
+        now = self._shell.clock.now()
+        return reached(self._shell.policy.sms, found.credential, found.history.proofs(found.entry, found.credential, now), now)
+
     async def _prove_by_code(self, found: _Found, grant: GrantInput, context: Context) -> _Proof:
         """Return whether a code came back from an identifier of this credential that none of the changes touched."""
         shell, now = self._shell, self._shell.clock.now()
@@ -306,8 +312,8 @@ class AsyncUndo:
         place = shell.hashing.reserve()
         try:
             charges = await charge_try(shell, found.credential, "undo")
-            before = hash_before(found.entry, found.credential)
-            if not (await compare_password(shell, place, before, presented, charges, typed=as_typed(password, presented))).matches:
+            stored = hash_before(found.entry, found.credential)
+            if not (await compare_password(shell, place, stored, presented, charges, typed=as_typed(password, presented))).matches:
                 raise Refused(Reason.CURRENT_PASSWORD_WRONG)
             await succeed(shell, charges)
         finally:
