@@ -340,6 +340,7 @@ FIXED: Final = (
         "changes of one credential in 30 days",
         "one more is refused, as its owner could be left untold; a reset by code, an undo and the end of sessions are not",
     ),
+    ("credkit.credential", "CONFIRMED_FOR", "a sign-in by code dates its identifier anew after", "so that it writes no more than once in that time"),
     ("credkit.flows.transaction", "ATTEMPTS", "tries of a commit before `Busy`", "64 writers of one record all get through"),
     ("credkit.flows.challenges", "RETENTION", "an ended ticket or grant is kept for", 'its page hears "expired", not "unknown"'),
     ("credkit.flows.approvals", "_MOST_EDITS", "changes that one request names, at most", "as many as a person reads"),

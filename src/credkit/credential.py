@@ -11,10 +11,13 @@ from typing import Final
 from credkit.errors import Reason, Refused
 from credkit.identifiers import Identifier
 
-__all__ = ["MARKS", "MARK_LIFETIME", "Credential", "Mark", "NewCredential", "Registered", "Standing"]
+__all__ = ["CONFIRMED_FOR", "MARKS", "MARK_LIFETIME", "Credential", "Mark", "NewCredential", "Registered", "Standing"]
 
 MARKS: Final = 64
 """Most changes remembered on a credential; one more in `MARK_LIFETIME` is refused (F1)."""
+
+CONFIRMED_FOR: Final = timedelta(days=30)
+"""For how long a verified identifier is not dated anew, so that signing in by code writes no more than once in that time."""
 
 MARK_LIFETIME: Final = timedelta(days=30)
 """How long a change is remembered: as long as a notice may wait for its delivery (F25)."""
@@ -193,6 +196,16 @@ class Credential:
             Refused: Too many changes lately.
         """
         return replace(self, compromised=True, generation=generation, marks=self.with_mark(change_id, now), session_epoch=self.session_epoch + 1)
+
+    def confirmed(self, proved: Identifier, now: datetime) -> Credential:
+        """Return this credential with *proved* dated anew, if it is verified and that was a while ago: a code from it came back. Else itself.
+
+        Nothing that a proof rests on has changed, so all of them stay. One without a date needs none: it does not go stale.
+        """
+        entry = self.registered(proved)
+        if entry is None or entry.standing is not Standing.VERIFIED or entry.verified_at is None or now - entry.verified_at < CONFIRMED_FOR:
+            return self
+        return replace(self, identifiers=tuple(replace(r, verified_at=now) if r is entry else r for r in self.identifiers))
 
     def with_identifier(self, new: Identifier, *, replaces: Identifier | None = None, change_id: str, generation: str, now: datetime) -> Credential:
         """Return this credential with one more verified identifier, or with it in the place of *replaces*. Older proofs die.

@@ -8,20 +8,35 @@ import phonenumbers
 import pytest
 
 from credkit.credential import Credential, Registered, Standing
-from credkit.errors import ConfigurationError, Reason, Refused, SendCheckFailed
+from credkit.errors import ConfigurationError, Reason, Refused, SendCheckFailed, StoreError
 from credkit.identifiers import PhoneNumber
 from credkit.identifiers.lines import LineKind, line_of
 from credkit.messages import MessageKind
 from credkit.policy import Policy
 from credkit.ports import Send
 from credkit.sms import SmsPolicy
+from credkit.stores.memory import MemoryCredentials, MemoryStores
 from credkit.testing import Inbox, TestWorld, kit_for_tests
 from credkit.testing.fakes import START
+from credkit.testing.kits import sms_for_tests
 from flows import journeys
 from flows.journeys import ADA, CONTEXT, OLD, PHONE, refusal
 
 CANADIAN, BRITON = "+15062345678", "+447400123456"
 US = SmsPolicy(regions=frozenset({"US"}), per_day="uncapped")
+
+
+class FailingReplace:
+    """A credential store that writes nothing while it is down."""
+
+    def __init__(self, within: MemoryCredentials) -> None:
+        self.within, self.down = within, False
+        self.find, self.get, self.add = within.find, within.get, within.add
+
+    def replace(self, old: Credential, new: Credential) -> Credential | None:
+        if self.down:
+            raise StoreError("down")
+        return self.within.replace(old, new)
 
 
 def world_with(sms: SmsPolicy | None) -> TestWorld:
@@ -198,6 +213,28 @@ def test_a_reset_by_a_code_that_a_number_got_says_anew_that_it_is_its_owner_s() 
     world.kit.reset.begin(PHONE, context=CONTEXT)
     assert sent_to(world) == [PHONE]
     assert journeys.fresh(world, credential).identifiers[0].verified_at == START + timedelta(minutes=1)
+
+
+def test_a_number_that_signs_in_by_code_does_not_go_stale() -> None:
+    world = kit_for_tests(policy=Policy(sign_in_by_code=True, sms=sms_for_tests()))
+    credential = journeys.ada(world, PHONE, preferred=journeys.parsed(PHONE))
+    for _ in range(3):
+        world.clock.advance(days=200)
+        ticket = world.kit.sign_in.begin(PHONE, context=CONTEXT)
+        signed_in = world.kit.sign_in.verify(ticket, world.inbox.last_code(PHONE), context=CONTEXT)
+        assert signed_in.credential == journeys.fresh(world, credential)
+    assert world.kit.sign_in.holds(signed_in.session)
+
+
+def test_a_sign_in_by_code_goes_on_if_the_date_cannot_be_stored() -> None:
+    stores = MemoryStores()
+    failing = FailingReplace(stores.credentials)
+    world = journeys.build(stores=stores, credentials=failing, policy=Policy(sign_in_by_code=True, sms=sms_for_tests()))
+    journeys.ada(world)
+    world.clock.advance(days=200)
+    ticket = world.kit.sign_in.begin(ADA, context=CONTEXT)
+    failing.down = True
+    assert world.kit.sign_in.verify(ticket, world.inbox.last_code(ADA), context=CONTEXT).factors == ("email_code",)
 
 
 def test_an_imported_number_without_a_date_is_not_stale() -> None:

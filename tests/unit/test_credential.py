@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from credkit.credential import MARK_LIFETIME, MARKS, Credential, Mark, NewCredential, Registered, Standing
+from credkit.credential import CONFIRMED_FOR, MARK_LIFETIME, MARKS, Credential, Mark, NewCredential, Registered, Standing
 from credkit.errors import Reason, Refused
 from credkit.identifiers import EmailAddress, Identifier, PhoneNumber
 from credkit.testing.fakes import START
@@ -187,6 +187,23 @@ def test_a_code_says_anew_that_the_identifier_is_its_owner_s() -> None:
     before = credential((PHONE, V))
     assert changed(before, PHONE).identifiers == (Registered(identifier=PHONE, standing=V, verified_at=START),)
     assert changed(before).identifiers == before.identifiers
+
+
+def dated(age: timedelta | None, standing: Standing = V) -> Credential:
+    at = None if age is None else START - age
+    return credential(identifiers=(Registered(identifier=PHONE, standing=standing, verified_at=at),))
+
+
+@pytest.mark.parametrize("age", [CONFIRMED_FOR, timedelta(days=400)])
+def test_a_verified_identifier_is_dated_anew_after_a_while_and_nothing_else_changes(age: timedelta | None) -> None:
+    before = dated(age)
+    assert before.confirmed(PHONE, START) == dated(timedelta(0))
+    assert before.confirmed(MAIL, START) is before
+
+
+@pytest.mark.parametrize("before", [dated(CONFIRMED_FOR - TICK), dated(None), dated(timedelta(days=400), C), dated(timedelta(days=400), U)])
+def test_one_that_was_dated_lately_or_is_not_verified_stays_as_it_is(before: Credential) -> None:
+    assert before.confirmed(PHONE, START) is before
 
 
 def test_what_nobody_has_shown_to_be_theirs_goes_with_a_reset_by_code_and_stays_with_a_change_by_password() -> None:

@@ -193,7 +193,8 @@ class AsyncSignIn:
         if credential.compromised:
             raise PasswordChangeRequired(await self._granted(credential, proved.identifier, context, by_password=False))
         device = shell.seen_by(proved.identifier, context).device
-        return self._signed_in(credential, credential, f"{_CHANNELS[proved.identifier.kind]}_code", device, context)
+        current = await self._confirmed(credential, proved.identifier, now)
+        return self._signed_in(credential, current, f"{_CHANNELS[proved.identifier.kind]}_code", device, context)
 
     @property
     def _codes(self) -> Challenges:
@@ -241,6 +242,16 @@ class AsyncSignIn:
         except (CredkitError, IdentifierTaken):
             return credential  # the old hash still verifies, and the next sign-in tries again
         return stored or credential
+
+    async def _confirmed(self, credential: Credential, proved: Identifier, now: datetime) -> Credential:
+        """Store anew when the identifier was shown to be theirs, or a number in daily use would go stale (ID-18); a change made meanwhile wins."""
+        after = credential.confirmed(proved, now)
+        if after is credential:
+            return credential
+        try:
+            return await self._shell.replace(credential, after) or credential
+        except (CredkitError, IdentifierTaken):
+            return credential  # they have signed in all the same, and the next time tries again
 
 
 async def held_by(shell: Shell, session: Session) -> Credential | None:
