@@ -23,6 +23,7 @@ from credkit import Context, errors
 from credkit.approvals import TRANSITIONS, Approval, ApprovalPolicy, Event, State, Step, moved
 from credkit.breaches import BreachPolicy
 from credkit.budgets import Delays, Limit, Tally
+from credkit.chances import guess_probability, spray_probability
 from credkit.credential import Credential, Mark, Registered
 from credkit.edits import AddIdentifier, ChangeIdentifier, Edit, HostChange, Prefer, RemoveIdentifier, SetPassword, Shown, edit_fields
 from credkit.grants import GrantRecord
@@ -161,12 +162,29 @@ def chances() -> str:
     """What guessing may succeed with in a year, and what a policy says to it."""
     rows = []
     for digits in range(6, 11):
-        policy = OtpPolicy(digits=digits)
-        steps = ", then ".join(f"{rung.digits} digits up to {rung.failures:,}" for rung in policy.rungs)
-        rows.append(
-            (f"{digits}{', the default' if policy == OtpPolicy() else ''}", f"{steps}, then letters", f"{policy.yearly_chance:.1e}".replace("e-0", "e-"))
-        )
+        policy = Policy(otp=OtpPolicy(digits=digits))
+        steps = ", then ".join(f"{rung.digits} digits up to {rung.failures:,}" for rung in policy.otp.rungs)
+        rows.append((f"{digits}{', the default' if policy == Policy() else ''}", f"{steps}, then letters", small(guess_probability(policy))))
     return table(("`OtpPolicy.digits`", "compared while the wrong codes of 365 days are fewer", "chance in a year"), rows)
+
+
+def sprays() -> str:
+    """What guesses at many sign-ins come to in a day."""
+    rows = [
+        (f"{accounts:,}", str(each), *(_sprayed(digits, accounts, each, longer=longer) for digits, longer in ((6, False), (8, False), (8, True))))
+        for accounts, each in ((10_000, 1), (100_000, 3), (1_000_000, 1), (1_000_000, 5), (10_000_000, 5))
+    ]
+    return table(("sign-ins", "guesses at each", "6 digits", "8 digits", "8 digits, longer once the site has noticed"), rows)
+
+
+def _sprayed(digits: int, accounts: int, each: int, *, longer: bool) -> str:
+    spray = spray_probability(Policy(otp=OtpPolicy(digits=digits)), accounts=accounts, guesses_each=each, days=1, longer=longer)
+    return f"{small(spray.hits)} hits, {spray.chance:.2%}"
+
+
+def small(number: float) -> str:
+    """Return a number in two digits."""
+    return f"{number:.1e}".replace("e-0", "e-") if number < 0.1 else f"{number:.2g}"
 
 
 def codes() -> str:
@@ -965,6 +983,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "moves": moves,
     "trouble": trouble,
     "chances": chances,
+    "sprays": sprays,
     "codes": codes,
     "breaches": breaches,
     "approvals": approvals,

@@ -17,6 +17,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
     2: (
         "approvals",
         "breaches",
+        "chances",
         "credential",
         "devices",
         "edits",
