@@ -80,7 +80,7 @@ def test_guesses_on_a_stranger_s_tickets_leave_the_owner_s_code_alone() -> None:
 def test_five_begins_in_an_hour_keep_the_owner_s_message_back_for_up_to_63_minutes() -> None:
     world = world_with_ada()
     for _ in range(5):
-        world.kit.sign_up.begin(ADA, context=NOBODY)
+        world.kit.reset.begin(ADA, context=NOBODY)
         world.clock.advance(minutes=1)
         world.kit.courier.run_due()
     before = len(world.inbox.messages)
@@ -89,6 +89,16 @@ def test_five_begins_in_an_hour_keep_the_owner_s_message_back_for_up_to_63_minut
     world.clock.advance(minutes=63)
     world.kit.reset.begin(ADA, context=NOBODY)
     assert len(world.inbox.messages) == before + 1
+
+
+def test_begins_of_other_journeys_leave_half_the_messages_for_a_reset() -> None:
+    world = world_with_ada()
+    for _ in range(10):
+        world.kit.sign_up.begin(ADA, context=NOBODY)
+        world.clock.advance(minutes=1)
+        world.kit.courier.run_due()
+    ticket = world.kit.reset.begin(ADA, context=NOBODY)
+    assert refusal(world.kit.reset.verify, ticket, world.inbox.last_code(ADA)) is None
 
 
 def test_four_wrong_passwords_shut_sign_in_for_30_seconds_and_more_for_up_to_an_hour_and_leave_the_reset_and_a_known_device_open() -> None:

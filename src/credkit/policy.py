@@ -38,7 +38,7 @@ class Limits:
     network_begins: Limit = field(default_factory=lambda: Limit(name="network-begins", count=20, per=_HOUR))
     """Journeys begun and codes sent again from one network key; seen. 20 an hour: requirements 1.4."""
     sends_hour: Limit = field(default_factory=lambda: Limit(name="sends-hour", count=5, per=_HOUR))
-    """Codes to one destination; silent (requirements 1.4)."""
+    """Messages to one destination that somebody asked for; silent (requirements 1.4). Those that lead nobody back in get half of it at the most (F12)."""
     sends_day: Limit = field(default_factory=lambda: Limit(name="sends-day", count=10, per=_DAY))
     """Codes to one destination; silent (requirements 1.4)."""
     site_failures: Limit = field(default_factory=lambda: Limit(name="site-failures", count=1200, per=_HOUR))

@@ -361,8 +361,8 @@ def test_sends_are_counted_by_destination_over_all_journeys_and_resends() -> Non
 
 
 @pytest.mark.parametrize("name", ["sends_hour", "account_sends"])
-def test_word_to_an_owner_is_limited_in_silence_like_a_code(name: str) -> None:
-    world = kit_for_tests(policy=journeys.lowered(**{name: 2}))
+def test_word_to_an_owner_is_limited_in_silence_and_leaves_half_for_codes(name: str) -> None:  # F12
+    world = kit_for_tests(policy=journeys.lowered(**{name: 4}))
     journeys.ada(world)
     for _ in range(4):
         world.kit.sign_up.begin(ADA, context=CONTEXT)

@@ -1053,6 +1053,33 @@ def test_where_one_destination_has_had_enough_the_next_verified_one_gets_the_cod
     assert world.inbox.messages[-1].code is not None
 
 
+def noise(kind: str) -> Any:
+    """Return what a stranger can ask for that sends the owner a message, and leads nobody back in."""
+
+    def ask(world: TestWorld) -> Any:
+        kit = world.kit
+        return {"sign-up": kit.sign_up.begin, "sign-in by code": kit.sign_in.begin, "reminder": kit.reminder.send}[kind](ADA, context=CONTEXT)
+
+    return ask
+
+
+@pytest.mark.parametrize("kind", ["sign-up", "sign-in by code", "reminder"])
+def test_messages_that_lead_nobody_back_in_leave_some_for_those_that_do(kind: str) -> None:  # F12
+    world = pestered(0, policy=Policy(sign_in_by_code=True))
+    for _ in range(30):
+        noise(kind)(world)
+        world.clock.advance(PAUSE)
+    assert len(world.inbox.messages) == 3  # half of an hour's
+    complete(world, granted(world))
+
+
+def test_a_finished_reset_leaves_room_for_the_next_as_it_ends_the_links_of_before() -> None:  # F12
+    world = pestered(6)
+    complete(world, redeem(world, links(world)[-1]))
+    complete(world, granted(world), OTHER)
+    assert signs_in(world, OTHER)
+
+
 STOPPING = replace(site_for_tests(), paths=replace(site_for_tests().paths, stop="/security/not-me"))
 
 

@@ -116,7 +116,7 @@ def test_what_is_typed_and_a_network_may_ask_only_so_often() -> None:
 
 
 def test_a_destination_gets_only_so_many_and_nobody_sees_the_limit() -> None:
-    world = journeys.build(policy=journeys.lowered(sends_hour=2))
+    world = journeys.build(policy=journeys.lowered(sends_hour=4))
     journeys.ada(world)
     for _ in range(3):
         assert world.kit.reminder.send(ADA, context=CONTEXT) is None

@@ -17,17 +17,16 @@ from typing import Final, TypeAlias, TypeVar
 
 from credkit.approvals import Approval, State
 from credkit.approvals import link_secret as approval_secret
-from credkit.budgets import Limit
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.edits import told
 from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, Reason, Refused, SendCheckFailed, UnknownKey
 from credkit.flows.approvals import APPROVAL
 from credkit.flows.bounces import withdraw_unreachable
-from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX, RETENTION, failures_of, owned
+from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX, RETENTION, failures_of, owned, sends_of
 from credkit.flows.histories import load_history, put_history
 from credkit.flows.metering import load_meters
-from credkit.flows.shell import Shell, Subject
+from credkit.flows.shell import Shell
 from credkit.flows.site import site_is_under_attack
 from credkit.flows.texting import text_meters
 from credkit.flows.transaction import Transaction, guarded
@@ -269,7 +268,7 @@ class AsyncCourier:
             return await self._take_sign_up_of_known(transaction, record, item, challenge, credential)
         again = item.attempts > 0
         bindings = [to for to in await self._bindings(transaction, challenge, credential, now) if to.destination not in item.turned_down]
-        sending = await self._sending(transaction, bindings, now, again=again)
+        sending = await self._sending(transaction, bindings, now, again=again, sparing=challenge.purpose is Purpose.SIGN_IN)
         if sending is None:
             transaction.delete(record.key)
             return _Outcome.DROPPED
@@ -320,12 +319,12 @@ class AsyncCourier:
         # A code that has been sent once stays with whom and where it went; after a resend it is a new one, and belongs to nobody yet.
         return bindings if challenge.binding is None else tuple(binding for binding in bindings if binding == challenge.binding)
 
-    async def _sending(self, transaction: Transaction, bindings: Sequence[Binding], now: datetime, *, again: bool) -> _Sending | None:
+    async def _sending(self, transaction: Transaction, bindings: Sequence[Binding], now: datetime, *, again: bool, sparing: bool) -> _Sending | None:
         """Return the first of *bindings* whose destination has room for one more message, with that counted; a delivery tried *again* counts once."""
         for binding in bindings:
             if again:
                 return _Sending(binding, piled_up=False)
-            sent = await self._may_send(transaction, binding, now)
+            sent = await self._may_send(transaction, binding, now, sparing=sparing)
             if sent is not None:
                 return _Sending(binding, piled_up=sent + 1 >= self._shell.policy.otp.link_from)
         return None
@@ -449,7 +448,7 @@ class AsyncCourier:
             transaction.delete(record.key)
             return _Outcome.DROPPED
         binding = Binding(destination=registered.identifier, credential_id=credential.id)
-        if item.attempts == 0 and await self._may_send(transaction, binding, now) is None:
+        if item.attempts == 0 and await self._may_send(transaction, binding, now, sparing=True) is None:
             transaction.delete(record.key)
             return _Outcome.DROPPED
         leased = self._lease(transaction, record, item, now)
@@ -477,7 +476,7 @@ class AsyncCourier:
             transaction.delete(record.key)
             return _Outcome.DROPPED
         binding = Binding(destination=registered.identifier, credential_id=credential.id)
-        if await self._may_send(transaction, binding, now) is None:
+        if await self._may_send(transaction, binding, now, sparing=True) is None:
             transaction.delete(record.key)
             return _Outcome.DROPPED
         notice = NoticeDue(
@@ -531,19 +530,15 @@ class AsyncCourier:
             return None, None
         return Secret(shell.site.link(shell.site.paths.undo, Token(item.link_id, secret).text)), ends_at
 
-    async def _may_send(self, transaction: Transaction, binding: Binding, now: datetime) -> int | None:
+    async def _may_send(self, transaction: Transaction, binding: Binding, now: datetime, *, sparing: bool = False) -> int | None:
         """Charge the budgets of the destination, the credential and the site, and return how many messages the destination had before.
 
-        `None` if one of them is used up, and nothing was charged. Nobody sees which.
+        `None` if one of them is used up, and nothing was charged. Nobody sees which. *Sparing* finds a budget used up at half: for messages that anybody
+        can ask for and that lead nobody back in, as some must be left for those that do (F12).
         """
-        limits = self._shell.policy.limits
-        destination = Subject.identifier(binding.destination, what="destination")
-        wanted: list[tuple[Limit, Subject]] = [(limits.sends_hour, destination), (limits.sends_day, destination)]
-        if binding.credential_id is not None:
-            wanted.append((limits.account_sends, Subject.credential(binding.credential_id)))
-        meters = await load_meters(self._shell, transaction, wanted)
+        meters = await load_meters(self._shell, transaction, sends_of(self._shell, [binding.destination], binding.credential_id))
         texts = await text_meters(self._shell, transaction, binding.destination, now)
-        if texts is None or any(meter.full(now) for meter in meters):
+        if texts is None or any(meter.used(now) >= (-(-meter.limit.count // 2) if sparing else meter.limit.count) for meter in meters):
             return None
         before = max(meter.used(now) for meter in meters)
         for meter in (*meters, *texts):
