@@ -19,9 +19,6 @@ from credkit.identifiers.lines import SmsGate
 
 __all__ = ["SmsPolicy", "allows", "reached", "reaches"]
 
-_STRIPES: Final = 16
-"""Records that share the count of a day, so that couriers do not wait for each other (F8)."""
-
 _SHORTEST_STALE: Final = timedelta(days=30)
 
 _DAY: Final = timedelta(days=1)
@@ -69,13 +66,10 @@ class SmsPolicy:
         """
         return self.stale_after is not None and entry.verified_at is not None and now - entry.verified_at >= self.stale_after
 
-    def stripes(self) -> tuple[Limit, ...]:
-        """Return the limits that share out the cap: their counts sum up to it exactly. None where there is no cap."""
-        if not isinstance(self.per_day, int):
-            return ()
-        stripes = min(_STRIPES, self.per_day)
-        share, rest = divmod(self.per_day, stripes)
-        return tuple(Limit(name="sms", count=share + (stripe < rest), per=_DAY) for stripe in range(stripes))
+    @property
+    def cap(self) -> Limit | None:
+        """The limit of a day, over the whole site; none where the host pays without end."""
+        return Limit(name="sms", count=self.per_day, per=_DAY) if isinstance(self.per_day, int) else None
 
 
 def allows(sms: SmsPolicy | None, identifier: Identifier) -> bool:

@@ -6,8 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from credkit.credential import Registered, Standing
 from credkit.errors import ConfigurationError
@@ -79,13 +77,11 @@ def test_a_number_that_is_not_sent_to_reaches_nobody_however_new_it_is() -> None
     assert not reaches(None, confirmed(0), START)
 
 
-@given(per_day=st.integers(min_value=1, max_value=10**9))
-def test_the_stripes_sum_up_to_the_cap_exactly(per_day: int) -> None:
-    stripes = SmsPolicy(regions=frozenset({"US"}), per_day=per_day).stripes()
-    assert sum(stripe.count for stripe in stripes) == per_day
-    assert len(stripes) <= 16
-    assert {stripe.per for stripe in stripes} == {DAY}
+def test_the_cap_is_a_limit_of_a_day() -> None:
+    cap = SmsPolicy(regions=frozenset({"US"}), per_day=500).cap
+    assert cap is not None
+    assert (cap.count, cap.per) == (500, DAY)
 
 
 def test_without_a_cap_there_is_nothing_to_count() -> None:
-    assert SmsPolicy(regions=frozenset({"US"}), per_day="uncapped").stripes() == ()
+    assert SmsPolicy(regions=frozenset({"US"}), per_day="uncapped").cap is None

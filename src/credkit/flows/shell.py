@@ -96,6 +96,11 @@ class Subject:
         return cls("network", network_key, personal=True, shared=True)
 
     @classmethod
+    def site(cls) -> Subject:
+        """Count what a whole site does."""
+        return cls("site", "", personal=False, shared=True)
+
+    @classmethod
     def shard(cls, number: int) -> Subject:
         """Count one part of what a whole site does."""
         return cls("site", str(number), personal=False)

@@ -13,22 +13,14 @@ __all__ = ["text_meters"]
 
 
 async def text_meters(shell: Shell, transaction: Transaction, destination: Identifier, now: datetime) -> tuple[Meter, ...] | None:
-    """Return what a message to *destination* is to be charged to beside its own limits: one part of the cap, for a phone; nothing, for an email address.
+    """Return what a message to *destination* is to be charged to beside its own limits: the cap of the site, for a phone; nothing, for an email address.
 
-    `None` if it may not be sent there: no text goes to that number, or the cap is used up. One part is looked at, in random order so that couriers do
-    not wait for each other; only where that is full are the others, so the cap is used to the last message and never passed.
+    `None` if it may not be sent there: no text goes to that number, or the cap is used up.
     """
     if not isinstance(destination, PhoneNumber):
         return ()
     sms = shell.policy.sms
     if sms is None or not sms.allows(destination):
         return None
-    stripes = [(limit, Subject.shard(number)) for number, limit in enumerate(sms.stripes())]
-    if not stripes:
-        return ()
-    first = shell.entropy.below(len(stripes))
-    for wanted in ([stripes[first]], stripes):
-        for meter in await load_meters(shell, transaction, wanted):
-            if not meter.full(now):
-                return (meter,)
-    return None
+    meters = await load_meters(shell, transaction, [] if sms.cap is None else [(sms.cap, Subject.site())])
+    return None if any(meter.full(now) for meter in meters) else meters
