@@ -566,10 +566,6 @@ class Everything:
 
     def _limits(self) -> None:
         self.clock.advance(days=1)
-        for _ in range(4):  # the fourth message holds a link as well
-            self.call("begin", lambda: self.kit.reset.begin(OWNER, context=CONTEXT))
-            self.clock.advance(minutes=1)
-            self.call("run_due", self.kit.courier.run_due)
         for _ in range(2):
             self.call("begin", lambda: self.narrow.reset.begin(OWNER, context=CONTEXT))
         for _ in range(3):

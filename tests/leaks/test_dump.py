@@ -98,6 +98,12 @@ class Life:
         self.world.clock.advance(seconds=400)
         kit.reset.resend(ticket, context=CONTEXT)
         self.secrets["resent: second code"] = self.world.inbox.last_code(ADA)
+        for number in (3, 4):  # from the fourth on, a message holds a link as well
+            self.world.clock.advance(minutes=1)
+            self.code(f"piled up {number}", kit.reset, ADA)
+        link = self.world.inbox.messages[-1].link
+        assert link is not None
+        self.secrets["piled up: link"] = link.reveal().rpartition(".")[2]
         self.code("by phone", kit.sign_up, PHONE)
         kit.reset.begin(EVE, context=CONTEXT)
         self.world.inbox.failing = RuntimeError("down")
