@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -18,7 +19,7 @@ from credkit.testing import Shared
 from credkit.testing.kits import keys_for_tests, site_for_tests
 from credkit.tickets import Grant, Token
 from interleavings import worlds
-from interleavings.worlds import ADA, CONTEXT, Journey, Prepared, alone, explore_journeys, resend, verify
+from interleavings.worlds import ADA, CONTEXT, Journey, Prepared, alone, courier, explore_journeys, resend, verify
 
 PILED_UP = Policy(otp=OtpPolicy(link_from=1))
 """A policy by which every message is one too many, so that it carries a link that lasts."""
@@ -51,6 +52,17 @@ def redeem() -> Journey:
     return lambda shell: AsyncPasswordReset(shell).redeem(sent().link, context=CONTEXT)
 
 
+def resend_and_deliver(prepared: Prepared) -> Journey:
+    """Ask for the code again and, if there is one to send, send it."""
+
+    async def both(shell: Shell) -> Any:
+        with suppress(Refused):
+            await resend(prepared)(shell)
+        return await courier()(shell)
+
+    return both
+
+
 def stop_then(then: Journey) -> Journey:
     """Say "I did not ask" and, when that has been told, do something else."""
 
@@ -71,7 +83,9 @@ def test_neither_a_resend_nor_wrong_codes_take_a_lasting_link_away(tries: int) -
     def check(shared: Shared, results: Sequence[Any]) -> None:
         assert isinstance(results[0], Grant), "the link was taken away"
 
-    explore_journeys(replace(prepared, stores=shared.stores), [redeem(), resend(prepared), verify(prepared, "zzzz")], check, faults=0)
+    prepared = replace(prepared, stores=shared.stores)
+    explore_journeys(prepared, [redeem(), resend(prepared), verify(prepared, "zzzz")], check, faults=0)
+    explore_journeys(prepared, [redeem(), resend_and_deliver(prepared)], check, faults=0)
 
 
 def test_a_link_and_the_code_beside_it_earn_one_grant() -> None:

@@ -357,9 +357,10 @@ class AsyncCourier:
         lasting = sending.piled_up and destination.kind == "email"
         if not lasting and shell.policy.reset_by != "link":
             return challenge.link
-        until = now + shell.policy.otp.link_lifetime if lasting else challenge.issue.expires_at
-        if challenge.link is not None and challenge.link.binding == sending.binding and challenge.link.expires_at >= until:
-            return challenge.link
+        before, ends = challenge.link, challenge.issue.expires_at
+        if before is not None and before.binding == sending.binding and (before.expires_at > ends or (before.expires_at == ends and not lasting)):
+            return before  # or whoever asks again would void the link that somebody is about to open
+        until = now + shell.policy.otp.link_lifetime if lasting else ends
         return Link(key_id=shell.codes.current, nonce=shell.entropy.token(16), binding=sending.binding, expires_at=until)
 
     def _link_to(self, challenge: Challenge) -> Secret | None:
