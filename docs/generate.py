@@ -691,7 +691,7 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
         "resends": ("state", "How often it was sent again."),
         "tries_left": ("state", "Comparisons left."),
         "issue": ("state", "The newest code; see below."),
-        "binding": ("personal", "Whose it is; see below."),
+        "binding": ("personal", "Whose it is; see below. While it is nobody's, what was typed stands in for it, so that neither length nor time tells."),
         "verified_at": ("state", "When the right code came."),
         "grant_id": ("state", "The grant it earned."),
         "link": ("personal", "The newest link that was sent; see below."),

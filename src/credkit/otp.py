@@ -74,6 +74,9 @@ _MOST_FAILURES: Final = 100_000
 _DAYS: Final = 366
 """By what a year's failures are divided for a count that is kept for a day."""
 
+_NO_ID: Final = "A" * 22
+"""As long as 128 random bits are as text."""
+
 _IGNORED: Final = frozenset(" -\u00a0\u2007\u2009\u202f\u3000\u2010\u2011\u2012\u2013\u2212\uff0d\t\r\n")
 
 
@@ -291,6 +294,7 @@ class Challenge:
             "tries_left": self.tries_left,
             "issue": _issue_fields(self.issue),
             "binding": None if self.binding is None else _binding_fields(self.binding),
+            "stand_in": _binding_fields(_stand_in(self.identifier)) if self.binding is None else None,
             "verified_at": as_json(self.verified_at),
             "grant_id": self.grant_id,
             "letters": self.issue.letters,
@@ -307,7 +311,8 @@ class Challenge:
             UnreadableRecord: They are not a challenge.
         """
         fields = from_payload(payload)
-        binding, link = fields.maybe_part("binding"), fields.maybe_part("link")
+        binding, stand_in, link = (fields.maybe_part(name) for name in ("binding", "stand_in", "link"))
+        read = [_read_binding(part) for part in (binding, stand_in) if part is not None]
         return cls(
             id=fields.text("id"),
             purpose=fields.choice("purpose", Purpose),
@@ -320,7 +325,7 @@ class Challenge:
             resends=fields.number("resends"),
             tries_left=fields.number("tries_left"),
             issue=replace(_read_issue(fields.part("issue")), letters=fields.maybe_flag("letters")),
-            binding=None if binding is None else _read_binding(binding),
+            binding=None if binding is None else read[0],
             verified_at=fields.maybe_moment("verified_at"),
             grant_id=fields.maybe_text("grant_id"),
             link=None if link is None else _read_link(link),
@@ -501,6 +506,11 @@ def _link_fields(link: Link) -> dict[str, Json]:
 
 def _read_link(fields: Fields) -> Link:
     return Link(key_id=fields.text("key_id"), nonce=fields.data("nonce"), binding=_read_binding(fields.part("binding")), expires_at=fields.moment("expires_at"))
+
+
+def _stand_in(identifier: Identifier) -> Binding:
+    """Return what an unbound challenge holds in place of a binding, so that it is as long, and takes as long to read and to write (TE-05)."""
+    return Binding(destination=identifier, credential_id=_NO_ID, generation=_NO_ID)
 
 
 def _binding_fields(binding: Binding) -> dict[str, Json]:

@@ -175,6 +175,7 @@ def places(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 HOLDS_IDENTIFIERS = {
     ("main/challenge", "identifier"): "as typed: the courier has to find out whose it is, and a code is bound to it",
     ("main/challenge", "binding.destination"): "as stored: where the code went",
+    ("main/challenge", "stand_in.destination"): "as typed: stands in for a binding while the challenge is nobody's",
     ("main/challenge", "link.binding.destination"): "as stored: where the link went that was sent beside it",
     ("main/grant", "identifier"): "whose code was right: it becomes the new credential's, or is verified by a reset",
     ("main/outbox", "to"): "a notice, until it is delivered",

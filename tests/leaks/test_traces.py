@@ -329,7 +329,7 @@ def rows(written: Sequence[tuple[str, tuple[Write, ...]]], kind: str) -> list[tu
 
 def unbound(steps: list[tuple[str, list[dict[str, Any]]]]) -> list[tuple[str, list[dict[str, Any]]]]:
     """Return what was written, without what the courier has filled in."""
-    filled_in = {"binding": None, "link": None, "letters": False}
+    filled_in = {"binding": None, "stand_in": None, "link": None, "letters": False}
     return [(name, [row | filled_in | {"issue": row["issue"] | {"c": 0, "digits": 8}} for row in found]) for name, found in steps]
 
 

@@ -725,9 +725,18 @@ def test_a_record_holds_no_code() -> None:
         assert state.issue.c != int(text)
 
 
-def test_a_record_tells_an_unbound_challenge_apart_only_by_its_binding() -> None:
-    bound, unbound = (json.loads(state.to_payload()) for state in (FRESH, challenge(binding=None)))
-    assert {name for name in bound if bound[name] != unbound[name]} == {"binding"}
+def test_a_record_tells_an_unbound_challenge_apart_only_by_its_binding_and_not_by_its_length() -> None:
+    theirs = Binding(destination=challenge().identifier, credential_id="c" * 22, generation="g" * 22)
+    bound, unbound = (challenge(binding=binding).to_payload() for binding in (theirs, None))
+    one, other = json.loads(bound), json.loads(unbound)
+    assert {name for name in one if one[name] != other[name]} == {"binding", "stand_in"}
+    assert len(bound) == len(unbound)
+
+
+def test_an_unbound_challenge_of_an_earlier_release_is_read_without_a_stand_in() -> None:
+    fields = json.loads(challenge(binding=None).to_payload())
+    del fields["stand_in"]
+    assert Challenge.from_payload(json.dumps(fields).encode()) == challenge(binding=None)
 
 
 def test_what_is_shown_of_a_challenge_holds_no_material() -> None:
