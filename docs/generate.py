@@ -270,6 +270,7 @@ MEANINGS: Final = {
     "limits.sends_hour": "Codes to one destination; silent.",
     "limits.sends_day": "Codes to one destination; silent.",
     "limits.account_sends": "Codes to one credential, over all its destinations; silent.",
+    "limits.device_sends": "Codes to one credential beside these, when strangers have used them up, for whoever asks on a known device; silent.",
     "limits.password_guesses": "Wrong passwords with one typed identifier, or from one known device; seen.",
     "limits.password_failures": "Wrong passwords for one credential; silent at sign-in, and no stop for a known device. Counted \
 apart for whoever is signed in, and for whoever holds an undo link.",
@@ -302,6 +303,7 @@ SOURCES: Final = {
     "limits.sends_hour": "OWASP Forgot Password cheat sheet, guides on SMS pumping",
     "limits.sends_day": "OWASP Forgot Password cheat sheet, guides on SMS pumping",
     "limits.account_sends": "guides on SMS pumping",
+    "limits.device_sends": "own: a sign-in and a reset a day, and one more",
     "limits.password_guesses": "NIST SP 800-63B-4 3.2.2 (waits that grow, 30 s to an hour), ASVS 6.3.1",
     "limits.password_failures": "NIST SP 800-63B-4 3.2.2: at most 100 in a row",
     "limits.network_passwords": "own number for what the OWASP Credential Stuffing cheat sheet asks",
@@ -746,6 +748,7 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
         "challenge_id": ("state", "Whose code to send; the code itself is not here."),
         "number": ("state", "Which code of it."),
         "turned_down": ("personal", "Where the host's check has not let it go."),
+        "known": ("personal", "The known device that asked, if one did: its id, and the credential and epoch it is known to."),
     },
     ReminderDue: _OUTBOX
     | {

@@ -92,6 +92,7 @@ def test_the_numbers_that_stand_in_sentences_are_today_s() -> None:
         "sends_day": (10, day),
         "site_failures": (1200, hour),
         "account_sends": (20, day),
+        "device_sends": (3, day),
         "password_guesses": (4, day),
         "password_failures": (100, 365 * day),
         "network_passwords": (100, hour),

@@ -18,7 +18,7 @@ from typing import Any, Final
 from credkit.credential import Credential
 from credkit.identifiers import Identifier
 from credkit.keys import KeyRing
-from credkit.payloads import Json, UnreadableRecord, as_json, from_payload, to_payload
+from credkit.payloads import Fields, Json, UnreadableRecord, as_json, from_payload, to_payload
 from credkit.secret import Secret
 from credkit.tickets import encode_bytes, host_cookie, host_cookie_name
 
@@ -41,6 +41,19 @@ class Device:
     """128 random bits, the same as long as its mark is renewed."""
     credential_id: str
     session_epoch: int
+
+    def to_fields(self) -> dict[str, Json]:
+        """Return it as JSON holds it."""
+        return {"id": self.id, "credential_id": self.credential_id, "session_epoch": self.session_epoch}
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Device:
+        """Read it again.
+
+        Raises:
+            UnreadableRecord: It is none.
+        """
+        return cls(id=fields.text("id"), credential_id=fields.text("credential_id"), session_epoch=fields.number("session_epoch"))
 
     def is_of(self, credential: Credential | None) -> bool:
         """Return whether it is known to *credential* as it is now: whatever ends all sessions ends all devices (RS-11)."""
@@ -74,10 +87,9 @@ def device_cookie_name(*, insecure: bool) -> str:
 def mark_device(device_id: str, credential: Credential, keys: KeyRing, *, site: str, begun_at: datetime, expires_at: datetime, insecure: bool) -> DeviceMark:
     """Return the mark of a device on which *credential* has just been proved."""
     usable = [entry.identifier for entry in credential.identifiers if entry.usable]
+    device = Device(id=device_id, credential_id=credential.id, session_epoch=credential.session_epoch)
     fields: dict[str, Json] = {
-        "id": device_id,
-        "credential_id": credential.id,
-        "session_epoch": credential.session_epoch,
+        **device.to_fields(),
         "begun_at": as_json(begun_at),
         "expires_at": as_json(expires_at),
         "identifiers": [encode_bytes(_digest(identifier, device_id, keys, keys.current, site)) for identifier in usable],
@@ -94,7 +106,7 @@ def read_mark(text: str | None, typed: Identifier, keys: KeyRing, *, site: str, 
         return None
     try:
         fields = from_payload(payload)
-        device = Device(id=fields.text("id"), credential_id=fields.text("credential_id"), session_epoch=fields.number("session_epoch"))
+        device = Device.from_fields(fields)
         known, expires_at = fields.texts("identifiers"), fields.moment("expires_at")
     except UnreadableRecord:
         return None  # a newer release's

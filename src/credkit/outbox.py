@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias, TypedDict
 
+from credkit.devices import Device
 from credkit.edits import Shown, read_shown, shown_fields
 from credkit.identifiers import Identifier
 from credkit.messages import MessageKind
@@ -46,12 +47,16 @@ class CodeDue(_Item):
     """Which code of the challenge: a superseded one is not sent (F22)."""
     turned_down: tuple[Identifier, ...] = ()
     """Where the host's check has not let it go (ID-18)."""
+    known: Device | None = None
+    """The known device that asked for it, if one did: some sends are kept for these (F12)."""
 
     def to_payload(self) -> bytes:
         """Return the bytes of a record."""
         fields: dict[str, Json] = {"challenge_id": self.challenge_id, "number": self.number}
         if self.turned_down:  # left out elsewhere, so that an older release reads its own codes as ever
             fields["turned_down"] = [identifier_fields(destination) for destination in self.turned_down]
+        if self.known is not None:
+            fields["known"] = self.known.to_fields()
         return to_payload(_common(self, "code") | fields, self.carried)
 
 
@@ -172,6 +177,7 @@ def read_outbox_item(payload: bytes) -> OutboxItem:
             challenge_id=fields.text("challenge_id"),
             number=fields.number("number"),
             turned_down=_identifiers(fields.maybe_items("turned_down") or ()),
+            known=_known(fields),
         )
     elif kind == "approval":
         item = ApprovalDue(**_read_common(fields), approval_id=fields.text("approval_id"))
@@ -248,3 +254,8 @@ def _details(item: NoticeDue | Intent) -> dict[str, Json]:
 
 def _identifiers(items: Sequence[Json]) -> tuple[Identifier, ...]:
     return tuple(read_identifier(Fields(part)) for part in items)
+
+
+def _known(fields: Fields) -> Device | None:
+    part = fields.maybe_part("known")
+    return None if part is None else Device.from_fields(part)

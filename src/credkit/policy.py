@@ -46,6 +46,8 @@ class Limits:
     are 10.5 million, a chance of 10 % to hit anybody at 8 digits (requirements 1.2)."""
     account_sends: Limit = field(default_factory=lambda: Limit(name="account-sends", count=20, per=_DAY))
     """Codes to one credential over all its destinations; silent (requirements 1.4)."""
+    device_sends: Limit = field(default_factory=lambda: Limit(name="device-sends", count=3, per=_DAY))
+    """Codes to one credential beside these, when strangers have used them up, for whoever asks on a known device; silent (F12)."""
     password_guesses: Delays = field(
         default_factory=lambda: Delays(name="password-guesses", count=4, per=_DAY, first=timedelta(seconds=30), longest=_HOUR),
     )

@@ -65,7 +65,7 @@ SEEN: dict[str, tuple[Callable[[TestWorld, str], None], Reason]] = {
     "network_passwords": (guess_password_from_net, Reason.TOO_MANY_TRIES),
 }
 
-SILENT = {"site_failures", "sends_hour", "sends_day", "account_sends", "password_failures"}
+SILENT = {"site_failures", "sends_hour", "sends_day", "account_sends", "device_sends", "password_failures"}
 
 OF_SETTINGS = {"approvals", "strangers"}
 """Seen by whoever is signed in, and by nobody else: `test_account_settings` reaches them."""
@@ -358,6 +358,81 @@ def test_sends_are_counted_by_destination_over_all_journeys_and_resends() -> Non
         world.clock.advance(pause)
         world.kit.reset.resend(ticket, context=CONTEXT)
     assert told(world) == [MessageKind.ALREADY_REGISTERED, MessageKind.RESET_CODE, MessageKind.RESET_CODE]
+
+
+def on_known_device(world: TestWorld, **more: Any) -> Context:
+    return Context(device_mark=world.kit.sign_in.with_password(ADA, OLD, context=CONTEXT).device_mark.text, **more)
+
+
+@pytest.mark.parametrize("name", ["sends_hour", "sends_day", "account_sends"])
+def test_whoever_asks_on_a_known_device_gets_a_few_more_when_strangers_have_used_up_the_sends(name: str) -> None:
+    world = kit_for_tests(policy=journeys.lowered(**{name: 2}))  # F12
+    journeys.ada(world)
+    here = on_known_device(world)
+    for _ in range(4):
+        world.kit.reset.begin(ADA, context=CONTEXT)
+        world.clock.advance(PAUSE)
+    assert len(told(world)) == 2
+    for sent in (3, 4, 5, 5):
+        ticket = world.kit.reset.begin(ADA, context=here)
+        assert len(told(world)) == sent
+        world.clock.advance(PAUSE)
+    assert journeys.challenge_of(world, ticket).binding is None
+    world.clock.advance(timedelta(days=1) * 25 / 24)
+    assert granted(world, ADA, here)
+
+
+def test_the_sends_for_known_devices_are_one_count_for_all_devices_of_a_sign_in() -> None:
+    world = kit_for_tests(policy=journeys.lowered(sends_hour=1, device_sends=1))
+    journeys.ada(world)
+    for here in (CONTEXT, on_known_device(world), on_known_device(world)):
+        world.kit.reset.begin(ADA, context=here)
+        world.clock.advance(PAUSE)
+    assert len(told(world)) == 2
+
+
+@pytest.mark.parametrize("end", ["epoch", "owner"])
+def test_a_mark_that_the_look_up_does_not_bear_out_gets_no_more_sends(end: str) -> None:
+    world = kit_for_tests(policy=journeys.lowered(sends_hour=1))
+    credential = journeys.ada(world)
+    here = on_known_device(world)
+    if end == "epoch":
+        journeys.alter(world, credential, session_epoch=1)
+    if end == "owner":  # the address is somebody else's by now
+        journeys.alter(world, credential, identifiers=(journeys.verified(PHONE),), preferred=None)
+        world.add(ADA, password=OLD)
+        world.clock.advance(PAUSE)
+    for context in (CONTEXT, here):
+        world.kit.reset.begin(ADA, context=context)
+        world.clock.advance(PAUSE)
+    assert told(world).count(MessageKind.RESET_CODE) == 1
+
+
+@pytest.mark.parametrize("name", ["begins", "network_begins"])
+def test_what_strangers_begin_with_an_identifier_or_in_a_network_does_not_stop_a_known_device(name: str) -> None:
+    world = kit_for_tests(policy=journeys.lowered(**{name: 1}))  # PW-19
+    journeys.ada(world)
+    here = on_known_device(world, network_key="net")
+    world.kit.reset.begin(ADA, context=NET)
+    for step in (world.kit.reset.begin, world.kit.reminder.send):
+        world.clock.advance(PAUSE)
+        if name == "network_begins" or step == world.kit.reset.begin:
+            assert refusal(step, ADA, context=NET).reason is Reason.TOO_MANY_REQUESTS
+    ticket = world.kit.reset.begin(ADA, context=here)
+    world.clock.advance(PAUSE)
+    world.kit.reset.resend(ticket, context=here)
+    world.kit.reminder.send(ADA, context=here)
+    if name == "begins":
+        assert refusal(world.kit.reset.begin, ADA, context=here).reason is Reason.TOO_MANY_REQUESTS
+
+
+def test_what_strangers_ask_for_does_not_delay_the_message_to_a_known_device() -> None:
+    world = kit_for_tests()
+    journeys.ada(world)
+    here = on_known_device(world)
+    world.kit.reset.begin(ADA, context=CONTEXT)
+    world.kit.reset.begin(ADA, context=here)
+    assert len(told(world)) == 2
 
 
 @pytest.mark.parametrize("name", ["sends_hour", "account_sends"])

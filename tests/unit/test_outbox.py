@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from credkit.devices import Device
 from credkit.edits import Shown
 from credkit.identifiers import EmailAddress, PhoneNumber
 from credkit.messages import MessageKind
@@ -50,6 +51,7 @@ ITEMS: list[OutboxItem] = [
     NOTICE,
     INTENT,
     CodeDue(id="i", at=AT, challenge_id="c", number=1),
+    CodeDue(id="i", at=AT, challenge_id="c", number=1, known=Device(id="d", credential_id="c", session_epoch=7)),
     ReminderDue(id="i", at=AT, device="d", place="p", locale="nb", attempts=2, typed=EMAIL),
     NoticeDue(id="i", at=AT, kind=MessageKind.ALREADY_REGISTERED, to=PHONE, credential_id="c"),
     Intent(id="i", at=AT, kind=MessageKind.PASSWORD_RESET, credential_id="c", accounts=(), destinations=()),

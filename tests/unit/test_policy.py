@@ -62,6 +62,7 @@ def test_the_limits_as_shipped_are_those_of_the_sources() -> None:
         "sends_day": (10, DAY),
         "site_failures": (1200, HOUR),  # OT-12
         "account_sends": (20, DAY),
+        "device_sends": (3, DAY),  # F12
         "password_guesses": (4, DAY),  # PW-18
         "password_failures": (100, timedelta(days=365)),  # PW-18
         "network_passwords": (100, HOUR),

@@ -15,9 +15,10 @@ from typing import Any, Final, TypeAlias
 from credkit.budgets import Limit
 from credkit.context import Context
 from credkit.credential import Credential
+from credkit.devices import Device
 from credkit.errors import Reason, Refused
 from credkit.flows.metering import Meter, charge_all, load_meters
-from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.shell import IdentifierInput, Seen, Shell, Subject
 from credkit.flows.site import count_at_site
 from credkit.flows.transaction import Transaction
 from credkit.grants import GrantRecord, grant_secret, proves
@@ -113,14 +114,16 @@ class Challenges:
             binding=binding,
         )
 
+        seen = self._seen_by(typed, context)
+
         async def open_challenge(transaction: Transaction) -> datetime:
             if within is not None:
                 await within(transaction, challenge.id)
-            meters = await load_meters(shell, transaction, self._begin_limits(challenge, context))
+            meters = await load_meters(shell, transaction, self._begin_limits(seen))
             charge_all(transaction, meters, now, Reason.TOO_MANY_REQUESTS)
             due_at = self._not_too_soon(meters[0], shell.delivery_start(now))
             self._put(transaction, challenge)
-            self._queue(transaction, challenge, context, now, due_at)
+            self._queue(transaction, challenge, context, seen.device, now, due_at)
             return due_at
 
         due_at = await shell.transact(open_challenge)
@@ -147,12 +150,13 @@ class Challenges:
                 await within(transaction, token.id)
             challenge = await self._load(transaction, token, context)
             self._require_resend(challenge, now)
-            meters = await load_meters(shell, transaction, self._network_limits(context))
+            seen = self._seen_by(challenge.identifier, context)
+            meters = await load_meters(shell, transaction, self._network_limits(seen))
             charge_all(transaction, meters, now, Reason.TOO_MANY_REQUESTS)
             after = _renewed(challenge, fresh, now, self._pause(challenge.resends + 1))
             due_at = shell.delivery_start(now)
             self._put(transaction, after)
-            self._queue(transaction, after, context, now, due_at)
+            self._queue(transaction, after, context, seen.device, now, due_at)
             return after, due_at
 
         after, due_at = await shell.transact(send_again)
@@ -397,14 +401,14 @@ class Challenges:
         # Not after a pause from now, whatever another worker's clock has said.
         return due_at if begins.last_at is None else max(due_at, min(begins.last_at, due_at) + self._pause(0))
 
-    def _begin_limits(self, challenge: Challenge, context: Context) -> list[tuple[Limit, Subject]]:
-        typed = Subject.identifier(challenge.identifier, what=f"begin:{self.purpose}")
-        return [(self.shell.policy.limits.begins, typed), *self._network_limits(context)]
+    def _begin_limits(self, seen: Seen) -> list[tuple[Limit, Subject]]:
+        return [(self.shell.policy.limits.begins, seen.subject), *self._network_limits(seen)]
 
-    def _network_limits(self, context: Context) -> list[tuple[Limit, Subject]]:
-        if context.network_key is None:
-            return []
-        return [(self.shell.policy.limits.network_begins, Subject.network(context.network_key))]
+    def _network_limits(self, seen: Seen) -> list[tuple[Limit, Subject]]:
+        return [] if seen.network is None else [(self.shell.policy.limits.network_begins, seen.network)]
+
+    def _seen_by(self, typed: Identifier, context: Context) -> Seen:
+        return self.shell.seen_by(typed, context, f"begin:{self.purpose}")
 
     def _put(self, transaction: Transaction, challenge: Challenge) -> None:
         transaction.put(
@@ -417,7 +421,9 @@ class Challenges:
     def _put_grant(self, transaction: Transaction, grant: GrantRecord) -> None:
         transaction.put(key=self.shell.key(GRANT, grant.id), kind=self.shell.kind(GRANT), payload=grant.to_payload(), expires_at=grant.expires_at + RETENTION)
 
-    def _queue(self, transaction: Transaction, challenge: Challenge, context: Context, now: datetime, due_at: datetime) -> None:
+    def _queue(  # noqa: PLR0917  # what the message says, and when
+        self, transaction: Transaction, challenge: Challenge, context: Context, known: Device | None, now: datetime, due_at: datetime
+    ) -> None:
         item = CodeDue(
             id=f"{challenge.id}.{challenge.resends}",
             at=now,
@@ -426,6 +432,7 @@ class Challenges:
             locale=context.locale,
             challenge_id=challenge.id,
             number=challenge.issue.number,
+            known=known,
         )
         transaction.put(
             key=self.shell.key(OUTBOX, item.id),

@@ -26,7 +26,7 @@ from credkit.flows.bounces import withdraw_unreachable
 from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX, RETENTION, failures_of, owned, sends_of
 from credkit.flows.histories import load_history, put_history
 from credkit.flows.metering import load_meters
-from credkit.flows.shell import Shell
+from credkit.flows.shell import Shell, Subject
 from credkit.flows.site import site_is_under_attack
 from credkit.flows.texting import text_meters
 from credkit.flows.transaction import Transaction, guarded
@@ -268,7 +268,8 @@ class AsyncCourier:
             return await self._take_sign_up_of_known(transaction, record, item, challenge, credential)
         again = item.attempts > 0
         bindings = [to for to in await self._bindings(transaction, challenge, credential, now) if to.destination not in item.turned_down]
-        sending = await self._sending(transaction, bindings, now, again=again, sparing=challenge.purpose is Purpose.SIGN_IN)
+        known, sparing = item.known is not None and item.known.is_of(credential), challenge.purpose is Purpose.SIGN_IN
+        sending = await self._sending(transaction, bindings, now, again=again, sparing=sparing, known=known)
         if sending is None:
             transaction.delete(record.key)
             return _Outcome.DROPPED
@@ -319,14 +320,21 @@ class AsyncCourier:
         # A code that has been sent once stays with whom and where it went; after a resend it is a new one, and belongs to nobody yet.
         return bindings if challenge.binding is None else tuple(binding for binding in bindings if binding == challenge.binding)
 
-    async def _sending(self, transaction: Transaction, bindings: Sequence[Binding], now: datetime, *, again: bool, sparing: bool) -> _Sending | None:
-        """Return the first of *bindings* whose destination has room for one more message, with that counted; a delivery tried *again* counts once."""
+    async def _sending(
+        self, transaction: Transaction, bindings: Sequence[Binding], now: datetime, *, again: bool, sparing: bool, known: bool
+    ) -> _Sending | None:
+        """Return the first of *bindings* whose destination has room for one more message, with that counted; a delivery tried *again* counts once.
+
+        Where none has, a message that was asked for on a device *known* to the credential goes out all the same, a few times (F12).
+        """
         for binding in bindings:
             if again:
                 return _Sending(binding, piled_up=False)
             sent = await self._may_send(transaction, binding, now, sparing=sparing)
             if sent is not None:
                 return _Sending(binding, piled_up=sent + 1 >= self._shell.policy.otp.link_from)
+        if bindings and known and await self._has_kept_one(transaction, bindings[0], now):
+            return _Sending(bindings[0], piled_up=True)
         return None
 
     async def _bound(self, transaction: Transaction, challenge: Challenge, sending: _Sending, now: datetime) -> Challenge:
@@ -545,6 +553,20 @@ class AsyncCourier:
         for meter in (*meters, *texts):
             meter.charge(transaction, now)
         return before
+
+    async def _has_kept_one(self, transaction: Transaction, binding: Binding, now: datetime) -> bool:
+        """Charge the sends that are kept for the known devices of a credential, and return whether one was left, and a text message may go there.
+
+        They are one count for all devices of a credential: a mark comes with every sign-in, so that one by device would be none for its owner.
+        """
+        limits, owner = self._shell.policy.limits, Subject.credential(binding.credential_id or "")
+        kept, account = await load_meters(self._shell, transaction, [(limits.device_sends, owner), (limits.account_sends, owner)])
+        texts = await text_meters(self._shell, transaction, binding.destination, now)
+        if texts is None or kept.full(now):
+            return False
+        for meter in (kept, account, *texts):
+            meter.charge(transaction, now)
+        return True
 
     async def _settle(self, unsettled: _Unsettled, key: str) -> list[_Outcome]:
         """Find out whether the intended change was made, and make sure that the answer stays true."""

@@ -54,9 +54,8 @@ class AsyncReminder:
         await shell.dispatch(await shell.transact(queue))
 
     def _limits(self, item: ReminderDue, context: Context) -> list[tuple[Limit, Subject]]:
-        limits = self._shell.policy.limits
-        typed = (limits.begins, Subject.identifier(item.typed, what="begin:reminder"))
-        return [typed] if context.network_key is None else [typed, (limits.network_begins, Subject.network(context.network_key))]
+        limits, seen = self._shell.policy.limits, self._shell.seen_by(item.typed, context, "begin:reminder")
+        return [(limits.begins, seen.subject), *([] if seen.network is None else [(limits.network_begins, seen.network)])]
 
 
 class Reminder:
