@@ -29,7 +29,7 @@ from credkit.policy import Limits, Policy
 from credkit.testing import Ports, Shared
 from credkit.tickets import Grant, Purpose
 from interleavings import test_account_settings, worlds
-from interleavings.worlds import ADA, CONTEXT, NEW, Journey, Prepared, alone, explore_journeys
+from interleavings.worlds import ADA, CONTEXT, NEW, OLD, Journey, Prepared, alone, explore_journeys
 
 NETWORK = Context(network_key="198.51.100.7")
 NOBODY, BOB = "nobody@example.com", "bob@example.com"
@@ -102,6 +102,17 @@ def sends(subject: Callable[[Prepared], Subject]) -> Case:
     return Case(replace(prepared, at=shared.now), subject(prepared), [deliver_two()] * 3, sent)
 
 
+def kept_sends() -> Case:
+    """Return three couriers, and two messages that were asked for on a known device when no others were left."""
+    prepared = worlds.signed_up(worlds.few_failures(sends_hour=1))
+    shared = Shared(prepared.stores, prepared.at)
+    mark = alone(shared, lambda shell: AsyncSignIn(shell).with_password(ADA, OLD, context=CONTEXT), "known", prepared.policy).device_mark
+    for number in range(2):
+        shared.now += prepared.policy.otp.resend_pauses[0]
+        alone(shared, begin(ADA, Context(device_mark=mark.text)), f"ticket {number}", prepared.policy)
+    return Case(replace(prepared, at=shared.now), of_her_credential(prepared), [deliver_two()] * 3, sent)
+
+
 def wrong_passwords() -> Case:
     prepared = worlds.signed_up()
     return Case(prepared, of_her_credential(prepared), [sign_in(ADA)] * 3)
@@ -128,6 +139,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "sends_hour": lambda: sends(lambda _: of_ada("destination")),
     "sends_day": lambda: sends(lambda _: of_ada("destination")),
     "account_sends": lambda: sends(of_her_credential),
+    "device_sends": kept_sends,
     "password_guesses": lambda: Case(worlds.signed_up(), of_ada("identifier"), [sign_in(ADA)] * 3, told(Reason.SIGN_IN_FAILED)),
     "password_failures": wrong_passwords,
     "network_passwords": lambda: Case(

@@ -157,7 +157,7 @@ MUTANTS = (
         "a failed sign-in takes its charge back",
         "credkit.flows.sign_in",
         "            # Whatever is missing or forbidden",
-        "            await refund(shell, charges)\n            # Whatever is missing or forbidden",
+        "            await succeed(shell, tried.charges)\n            # Whatever is missing or forbidden",
         SIGN_IN.test_three_wrong_passwords_never_exceed_the_limit,
     ),
     Mutant(

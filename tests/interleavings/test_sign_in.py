@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from credkit.context import Context
 from credkit.errors import Reason, Refused
-from credkit.flows.sign_in import SignedIn
+from credkit.flows.sign_in import AsyncSignIn, SignedIn
 from credkit.testing import Shared
 from interleavings import worlds
 from interleavings.test_password_reset import changes_are_announced
@@ -47,6 +48,33 @@ def test_a_right_and_a_wrong_password_leave_exactly_one_charge() -> None:
         assert compared(left) == 2
 
     explore_journeys(prepared, [sign_in(OLD), sign_in(NEW)], check, faults=0)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_three_wrong_passwords_on_a_known_device_never_exceed_its_limit_nor_touch_that_of_others(count: int) -> None:
+    prepared = worlds.signed_up(worlds.few_failures(password_guesses=count))
+    known = worlds.alone(Shared(prepared.stores, prepared.at), sign_in(OLD), "known", prepared.policy).device_mark.text
+
+    def check(shared: Shared, results: Sequence[Any]) -> None:
+        assert compared(results) <= count, "more passwords were compared than the device may try"
+        assert isinstance(worlds.alone(shared, sign_in(OLD), "owner elsewhere", prepared.policy), SignedIn)
+
+    explore_journeys(prepared, [on_device(password, known) for password in (NEW, OTHER, NEW)], check, faults=0)
+
+
+def test_an_owner_on_a_known_device_signs_in_whatever_two_strangers_do_at_that_moment() -> None:
+    prepared = worlds.signed_up(worlds.few_failures(password_guesses=1, password_failures=1))
+    known = worlds.alone(Shared(prepared.stores, prepared.at), sign_in(OLD), "known", prepared.policy).device_mark.text
+
+    def check(shared: Shared, results: Sequence[Any]) -> None:
+        assert isinstance(results[0], SignedIn)
+        assert compared(results[1:]) <= 1
+
+    explore_journeys(prepared, [on_device(OLD, known), sign_in(NEW), sign_in(OTHER)], check, faults=0)
+
+
+def on_device(password: str, mark: str) -> worlds.Journey:
+    return lambda shell: AsyncSignIn(shell).with_password(worlds.ADA, password, context=Context(device_mark=mark))
 
 
 def test_two_password_changes_make_one_change_each_or_none() -> None:

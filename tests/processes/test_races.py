@@ -134,6 +134,22 @@ def test_50_right_codes_at_once_give_one_grant(office: Office, crew: Crew) -> No
     assert len(grants_of(office)) == 2, "the grant of the sign-up, and one of the reset"
 
 
+def sign_in_by_code(path: Path, policy: Policy, ticket: str, codes: Sequence[str]) -> Callable[[], list[Outcome]]:
+    kit = kit_on(SqliteStores(path), policy=policy)
+    return lambda: at_once([lambda code=code: kit.sign_in.verify(ticket, code, context=CONTEXT).session.credential_id for code in codes])
+
+
+def test_50_right_codes_at_once_sign_in_once(tmp_path: Path, crew: Crew) -> None:
+    """SI-03: one code is one sign-in, over four processes."""
+    office = Office.open(tmp_path / "test.sqlite", roomy(sign_in_by_code=True))
+    credential = office.sign_up()
+    ticket, code = office.sign_in_code()
+    results = crew.run(sign_in_by_code, *([office.path, office.kit.policy, ticket, codes] for codes in share_out([code] * 50, PROCESSES)))
+    every = outcomes("50 right codes to sign in with", results)
+    assert [outcome.value for outcome in every if outcome.reason is None] == [credential.id]
+    assert {outcome.reason for outcome in every} <= {None, Reason.CODE_USED, Reason.BUSY}
+
+
 def test_right_and_wrong_codes_at_once_give_one_grant_or_none(office: Office, crew: Crew) -> None:
     credential = office.sign_up()
     ticket, code = office.reset()
@@ -262,9 +278,9 @@ def sign_in_from_one_network(path: Path, policy: Policy, names: Sequence[str]) -
 
 
 def counted_in_all(office: Office, limit: Limit) -> int:
-    """Return how many uses of a limit all its records hold together."""
+    """Return how many uses of a limit all its records hold together, those of its stripes included."""
     with office.stores._connections.reading() as connection:
-        found = connection.execute("SELECT payload FROM credkit_record WHERE key LIKE ?", (f"main/budget/{limit.name}/%",)).fetchall()
+        found = connection.execute("SELECT payload FROM credkit_record WHERE key LIKE ?", (f"main/budget/{limit.name}%",)).fetchall()
     return sum(uses for (payload,) in found for _, uses in Tally.from_payload(payload).buckets)
 
 
