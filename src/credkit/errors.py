@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 __all__ = [
+    "AuditFailed",
     "Busy",
     "ConfigurationError",
     "CredkitError",
@@ -400,6 +401,13 @@ class SendCheckFailed(CredkitError):
 
 class UnknownKey(CredkitError):
     """A stored value names a key that is not on the ring: a deployment is half done, or a key was dropped too soon."""
+
+
+class AuditFailed(CredkitError):
+    """The observer could not be told of a success, and `Policy.audit` is ``"required"``: nobody was signed in and nothing handed out.
+
+    A change that had been made stands, its owner is told, and the courier tells the observer of it later.
+    """
 
 
 class SeveralAccounts(CredkitError):

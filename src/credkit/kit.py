@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutinefunction
 from typing import Literal, Self, TypeAlias
 
 from credkit.breaches import AsyncBreachList, BreachList
@@ -41,6 +41,7 @@ from credkit.ports import (
     CredentialStore,
     Entropy,
     Notifier,
+    Observer,
     Pause,
     RecordStore,
     SendCheck,
@@ -80,6 +81,7 @@ class Credkit:
         entropy: Entropy | None = None,
         pause: Pause | None = None,
         breaches: BreachList | None = None,
+        observer: Observer | None = None,
         send_check: SendCheck | None = None,
         deliver: Deliver = "thread",
         allow_test_domains: bool = False,
@@ -88,7 +90,7 @@ class Credkit:
 
         *keys* make codes, tokens and names of records; *index_keys* takes over the names where they are to rotate apart.
         *pepper* keys the password hashes and must never be lost (PW-14). *breaches* is asked about
-        every new password (PW-09), *send_check* before a code or link goes out (ID-18). *allow_test_domains* accepts ``.test`` addresses.
+        every new password (PW-09). *observer* is told of everything that happens. *allow_test_domains* accepts ``.test`` addresses.
 
         Raises:
             ConfigurationError: Something cannot work; all of it is listed.
@@ -110,6 +112,7 @@ class Credkit:
             spread=policy.courier.spread if deliver == "thread" else timedelta(0),
             allow_test_domains=allow_test_domains,
             breaches=None if breaches is None else LiftedBreaches(breaches),
+            observer=_checked_observer(observer, policy),
             send_check=None if send_check is None else LiftedSendCheck(send_check),
             smtputf8=_takes_smtputf8(notifier),
         )
@@ -185,6 +188,7 @@ class AsyncCredkit:
         entropy: Entropy | None = None,
         pause: AsyncPause | None = None,
         breaches: AsyncBreachList | None = None,
+        observer: Observer | None = None,
         send_check: AsyncSendCheck | None = None,
         deliver: AsyncDeliver = "task",
         allow_test_domains: bool = False,
@@ -193,7 +197,7 @@ class AsyncCredkit:
 
         *keys* make codes, tokens and names of records; *index_keys* takes over the names where they are to rotate apart.
         *pepper* keys the password hashes and must never be lost (PW-14). *breaches* is asked about
-        every new password (PW-09), *send_check* before a code or link goes out (ID-18). *allow_test_domains* accepts ``.test`` addresses.
+        every new password (PW-09). *observer* is told of everything that happens. *allow_test_domains* accepts ``.test`` addresses.
 
         Raises:
             ConfigurationError: Something cannot work; all of it is listed.
@@ -215,6 +219,7 @@ class AsyncCredkit:
             spread=policy.courier.spread if deliver == "task" else timedelta(0),
             allow_test_domains=allow_test_domains,
             breaches=breaches,
+            observer=_checked_observer(observer, policy),
             send_check=send_check,
             smtputf8=_takes_smtputf8(notifier),
         )
@@ -323,6 +328,15 @@ def _nowhere(due_at: datetime) -> None:
 def _takes_smtputf8(notifier: object) -> bool:
     """Return whether the notifier says that it can send to addresses beyond ASCII; one that says nothing cannot (ID-09)."""
     return getattr(notifier, "smtputf8", False) is True
+
+
+def _checked_observer(observer: Observer | None, policy: Policy) -> Observer | None:
+    """Return the observer; one that could not take in what it is told would be found out only when its log is needed."""
+    if observer is None and policy.audit == "required":
+        raise ConfigurationError(['audit="required" needs an observer'])
+    if observer is not None and iscoroutinefunction(observer.saw):
+        raise ConfigurationError(["an observer's saw is no coroutine function, in async kits either; put the event on a queue"])
+    return observer
 
 
 def _hasher(hasher: PasswordHasher | None, pepper: KeyRing | None) -> PasswordHasher:

@@ -136,6 +136,9 @@ class Policy:
     asks for it: SP 800-63B-4 3.1.1.2 has no history, and only the current password is always refused (PW-21)."""
     device_lifetime: timedelta = timedelta(days=90)
     """How long a device is known after a sign-in (SI-11)."""
+    audit: Literal["best_effort", "required"] = "best_effort"
+    """What follows where the observer does not take the event of a success: it is reported and the call goes on, or the call raises
+    `AuditFailed` and hands nothing out (AU-07). ASVS 16.5.3 lets neither open anything; the first keeps people able to sign in."""
     gate: int | None = None
     """Password hashes at once in this process, 64 MiB each; none means `min(4, processors)` (PW-23)."""
     gate_queue: int = 64
@@ -155,5 +158,7 @@ class Policy:
             problems.append("gate must be at least 1, and gate_queue at least 0")
         if self.reset_by not in {"code", "link"}:
             problems.append('reset_by must be "code" or "link"')
+        if self.audit not in {"best_effort", "required"}:
+            problems.append('audit must be "best_effort" or "required"')
         if problems:
             raise ConfigurationError(problems)

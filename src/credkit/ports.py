@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from credkit.credential import Credential, NewCredential
+from credkit.events import Event
 from credkit.identifiers import Identifier
 from credkit.messages import Message, MessageKind
 from credkit.passwords import Verification
@@ -34,6 +35,7 @@ __all__ = [
     "Dispatch",
     "Entropy",
     "Notifier",
+    "Observer",
     "Pause",
     "Record",
     "RecordStore",
@@ -212,6 +214,22 @@ class AsyncNotifier(Protocol):
 
     def deliver(self, message: Message) -> Soon[None]:
         """Hand *message* over to a provider; see `Notifier.deliver`."""
+        ...
+
+
+class Observer(Protocol):
+    """What is told of everything that happens: for an audit log, metrics, alarms and traces (AU-01).
+
+    Blocking and quick, also in an async kit, which calls it on its loop: so no call can be cancelled between what it did and telling it, and
+    both kits keep one order. One that has to wait for a network puts the event on a queue of its own and returns. Calls come from every
+    thread that uses the kit.
+
+    One that has an attribute `span`, a callable that takes the name of an operation and returns a context manager, has each operation run inside
+    such a one, for tracing.
+    """
+
+    def saw(self, event: Event) -> None:
+        """Take *event* in. What this raises is reported and changes no answer, unless the policy's `audit` is ``"required"`` (AU-07)."""
         ...
 
 

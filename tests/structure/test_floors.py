@@ -21,6 +21,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "credential",
         "devices",
         "edits",
+        "events",
         "grants",
         "history",
         "messages",
@@ -32,7 +33,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "tickets",
     ),
     3: ("delivery", "hashing", "lifting", "ports", "records"),
-    4: ("flows", "notifiers", "stores"),
+    4: ("flows", "notifiers", "observers", "stores"),
     5: ("kit",),
     6: ("__init__", "__main__", "demo", "testing"),
 }

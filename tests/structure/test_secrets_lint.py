@@ -19,7 +19,10 @@ FORBIDDEN_IMPORTS = {
     "pickle": "reading one runs whatever it says",
 }
 
-LISTENING = {"credkit.testing.contracts.notifiers": "it looks at what a notifier logs"}
+LISTENING = {
+    "credkit.observers": "a host that wants events in its log asks for that, and an event holds nothing that must not be logged",
+    "credkit.testing.contracts.notifiers": "it looks at what a notifier logs",
+}
 """Modules that may import logging, submodules included."""
 
 BROKEN = {"credkit.testing.broken": "broken on purpose, for contracts to catch"}

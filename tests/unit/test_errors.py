@@ -12,6 +12,7 @@ import pytest
 
 from credkit import errors
 from credkit.errors import (
+    AuditFailed,
     Busy,
     ConfigurationError,
     CredkitError,
@@ -52,6 +53,7 @@ TROUBLE = [
     InsideTransaction(),
     UnknownKey(),
     SeveralAccounts(),
+    AuditFailed(),
 ]
 
 

@@ -33,6 +33,7 @@ from credkit.ports import (
     AsyncSendCheck,
     Clock,
     Entropy,
+    Observer,
     Record,
 )
 from credkit.site import Site
@@ -137,6 +138,7 @@ class Shell:
     spread: timedelta
     allow_test_domains: bool = False
     breaches: AsyncBreachList | None = None
+    observer: Observer | None = None
     send_check: AsyncSendCheck | None = None
     smtputf8: bool = False
     """Whether the notifier can send to addresses beyond ASCII (ID-09)."""

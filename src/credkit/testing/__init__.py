@@ -5,7 +5,7 @@ they can fail, `machine` and `strategies` are for Hypothesis, `races` lets calls
 """
 
 from credkit.testing.explore import CRASHED, BadSchedule, Fault, NotDeterministic, Report, World, explore
-from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, InstantHashing, NoPause, ScriptedEntropy, SeededEntropy
+from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, InstantHashing, NoPause, Recorder, ScriptedEntropy, SeededEntropy
 from credkit.testing.kits import AsyncTestWorld, TestWorld, async_kit_for_tests, cheap_hasher, kit_for_tests
 from credkit.testing.shared import Flow, Ports, Shared
 
@@ -22,6 +22,7 @@ __all__ = [
     "NoPause",
     "NotDeterministic",
     "Ports",
+    "Recorder",
     "Report",
     "ScriptedEntropy",
     "SeededEntropy",

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from credkit.events import Event, EventKind, Outcome
 from credkit.identifiers import Identifier, parse_identifier
 from credkit.messages import Message, MessageKind
 from credkit.passwords import Verification
 from credkit.ports import Entropy, SystemEntropy
 from credkit.secret import Secret
 
-__all__ = ["START", "AsyncInbox", "FrozenClock", "Inbox", "InstantHashing", "NoPause", "ScriptedEntropy", "SeededEntropy", "warn_outside_tests"]
+__all__ = ["START", "AsyncInbox", "FrozenClock", "Inbox", "InstantHashing", "NoPause", "Recorder", "ScriptedEntropy", "SeededEntropy", "warn_outside_tests"]
 
 START: Final = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -234,6 +235,55 @@ class AsyncInbox(_Kept):
     async def deliver(self, message: Message) -> None:
         """See `Notifier.deliver`."""
         self._keep(message)
+
+
+class Recorder:
+    """An observer that keeps what it is told, oldest first."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.seen: list[Event] = []
+        """Everything it was told."""
+        self.failing: Exception | None = None
+        """What to raise instead of keeping."""
+        self._deaf = False
+
+    def saw(self, event: Event) -> None:
+        """See `Observer.saw`."""
+        if self._deaf:
+            return
+        if self.failing is not None:
+            raise self.failing
+        self.seen.append(event)
+
+    def of(self, kind: EventKind) -> list[Event]:
+        """Return the events of that kind."""
+        return [event for event in self.seen if event.kind is kind]
+
+    def clear(self) -> None:
+        """Forget what was told."""
+        self.seen.clear()
+
+    def assert_saw(self, kind: EventKind, outcome: Outcome) -> Event:
+        """Return the only event of *kind*, which ended with *outcome*.
+
+        Raises:
+            AssertionError: There are none or more, or it ended otherwise; the text says what was told instead.
+        """
+        found = self.of(kind)
+        if len(found) != 1 or found[0].outcome is not outcome:
+            told = ", ".join(f"{event.kind} {event.outcome}" for event in self.seen) or "nothing"
+            raise AssertionError(f"one event was to be told, {kind} {outcome}; told: {told}")
+        return found[0]
+
+    @contextmanager
+    def left_alone(self) -> Generator[None]:
+        """Hear nothing meanwhile."""
+        self._deaf = True
+        try:
+            yield
+        finally:
+            self._deaf = False
 
 
 def warn_outside_tests(what: str) -> None:

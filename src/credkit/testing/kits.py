@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 from credkit.context import Context
@@ -14,14 +14,15 @@ from credkit.framing import Part
 from credkit.keys import KeyRing
 from credkit.kit import AsyncCredkit, Credkit
 from credkit.messages import Message
+from credkit.observers import ObserverGroup
 from credkit.passwords import HashingProfile, PasswordHasher
 from credkit.policy import Policy
-from credkit.ports import AsyncCredentialStore, AsyncRecordStore, CredentialStore, Entropy, RecordStore, SystemEntropy
+from credkit.ports import AsyncCredentialStore, AsyncRecordStore, CredentialStore, Entropy, Observer, RecordStore, SystemEntropy
 from credkit.secret import PasswordInput
 from credkit.site import Paths, Site
 from credkit.sms import SmsPolicy
 from credkit.stores.memory import AsyncMemoryStores, MemoryStores
-from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, NoPause, ScriptedEntropy, warn_outside_tests
+from credkit.testing.fakes import AsyncInbox, FrozenClock, Inbox, NoPause, Recorder, ScriptedEntropy, warn_outside_tests
 
 __all__ = [
     "AsyncStores",
@@ -101,9 +102,13 @@ class TestWorld:
     records: RecordStore
     credentials: CredentialStore
     entropy: Entropy | None = None
+    events: Recorder = field(default_factory=Recorder)
+    """What the kit's observer was told."""
+    observer: Observer | None = None
+    """The observer that was given, which is told the same."""
 
     def add(self, identifier: str, *, password: PasswordInput, extra: object = None) -> Credential:
-        """Sign somebody up, as they would themselves, but at another site: it uses up no limit here, defers nothing, and leaves the inbox as it is.
+        """Sign somebody up, as they would themselves, but at another site: it uses up no limit here, defers nothing, and leaves inbox and events as they are.
 
         Raises:
             PasswordRefused: The password breaks a rule of the policy.
@@ -111,21 +116,32 @@ class TestWorld:
         """
         inbox, context = Inbox(smtputf8=True), Context.none()
         elsewhere = self.kit.at(_elsewhere(self.kit.site, self.entropy), credentials=self.credentials, notifier=inbox)
-        with _script_left_alone(self.entropy):
-            ticket = elsewhere.sign_up.begin(identifier, context=context)
-        if not inbox.messages:
-            elsewhere.courier.run_due()
-        grant = elsewhere.sign_up.verify(ticket, _only_code(inbox.messages), context=context)
-        return elsewhere.sign_up.complete(grant, password, extra=extra, context=context)
+        with self.events.left_alone():
+            with _script_left_alone(self.entropy):
+                ticket = elsewhere.sign_up.begin(identifier, context=context)
+            if not inbox.messages:
+                elsewhere.courier.run_due()
+            grant = elsewhere.sign_up.verify(ticket, _only_code(inbox.messages), context=context)
+            return elsewhere.sign_up.complete(grant, password, extra=extra, context=context)
 
     def using(self, store: RecordStore | CredentialStore | Stores) -> TestWorld:
-        """Return this world over a store of the host's own, of either kind, or over both kinds in one object; inbox and clock stay the same.
+        """Return this world over a store of the host's own, of either kind, or over both kinds in one object; inbox, clock and events stay the same.
 
         Raises:
             TypeError: It is none of these.
         """
         records, credentials = _both(store, self.records, self.credentials)
-        return _world(records, credentials, policy=self.kit.policy, site=self.kit.site, entropy=self.entropy, inbox=self.inbox, clock=self.clock)
+        return _world(
+            records,
+            credentials,
+            policy=self.kit.policy,
+            site=self.kit.site,
+            entropy=self.entropy,
+            inbox=self.inbox,
+            clock=self.clock,
+            events=self.events,
+            observer=self.observer,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +154,13 @@ class AsyncTestWorld:
     records: AsyncRecordStore
     credentials: AsyncCredentialStore
     entropy: Entropy | None = None
+    events: Recorder = field(default_factory=Recorder)
+    """What the kit's observer was told."""
+    observer: Observer | None = None
+    """The observer that was given, which is told the same."""
 
     async def add(self, identifier: str, *, password: PasswordInput, extra: object = None) -> Credential:
-        """Sign somebody up, as they would themselves, but at another site: it uses up no limit here, defers nothing, and leaves the inbox as it is.
+        """Sign somebody up, as they would themselves, but at another site: it uses up no limit here, defers nothing, and leaves inbox and events as they are.
 
         Raises:
             PasswordRefused: The password breaks a rule of the policy.
@@ -148,21 +168,32 @@ class AsyncTestWorld:
         """
         inbox, context = AsyncInbox(smtputf8=True), Context.none()
         elsewhere = self.kit.at(_elsewhere(self.kit.site, self.entropy), credentials=self.credentials, notifier=inbox)
-        with _script_left_alone(self.entropy):
-            ticket = await elsewhere.sign_up.begin(identifier, context=context)
-        if not inbox.messages:
-            await elsewhere.courier.run_due()
-        grant = await elsewhere.sign_up.verify(ticket, _only_code(inbox.messages), context=context)
-        return await elsewhere.sign_up.complete(grant, password, extra=extra, context=context)
+        with self.events.left_alone():
+            with _script_left_alone(self.entropy):
+                ticket = await elsewhere.sign_up.begin(identifier, context=context)
+            if not inbox.messages:
+                await elsewhere.courier.run_due()
+            grant = await elsewhere.sign_up.verify(ticket, _only_code(inbox.messages), context=context)
+            return await elsewhere.sign_up.complete(grant, password, extra=extra, context=context)
 
     def using(self, store: AsyncRecordStore | AsyncCredentialStore | AsyncStores) -> AsyncTestWorld:
-        """Return this world over a store of the host's own, of either kind, or over both kinds in one object; inbox and clock stay the same.
+        """Return this world over a store of the host's own, of either kind, or over both kinds in one object; inbox, clock and events stay the same.
 
         Raises:
             TypeError: It is none of these.
         """
         records, credentials = _both(store, self.records, self.credentials)
-        return _async_world(records, credentials, policy=self.kit.policy, site=self.kit.site, entropy=self.entropy, inbox=self.inbox, clock=self.clock)
+        return _async_world(
+            records,
+            credentials,
+            policy=self.kit.policy,
+            site=self.kit.site,
+            entropy=self.entropy,
+            inbox=self.inbox,
+            clock=self.clock,
+            events=self.events,
+            observer=self.observer,
+        )
 
 
 def kit_for_tests(
@@ -172,10 +203,12 @@ def kit_for_tests(
     policy: Policy | None = None,
     site: Site | None = None,
     entropy: Entropy | None = None,
+    observer: Observer | None = None,
 ) -> TestWorld:
     """Return a blocking kit for tests, over in-memory stores or the host's own. Unless a *policy* is given, text messages go to any mobile phone.
 
     With *entropy*, ids and codes come from there: `SeededEntropy` makes them the same in every run, `ScriptedEntropy` makes the codes what you say.
+    *observer* is told what `events` keeps.
     """
     stores = MemoryStores(entropy)
     return _world(
@@ -186,6 +219,8 @@ def kit_for_tests(
         entropy=entropy,
         inbox=Inbox(),
         clock=FrozenClock(),
+        events=Recorder(),
+        observer=observer,
     )
 
 
@@ -196,10 +231,12 @@ def async_kit_for_tests(
     policy: Policy | None = None,
     site: Site | None = None,
     entropy: Entropy | None = None,
+    observer: Observer | None = None,
 ) -> AsyncTestWorld:
     """Return an async kit for tests, over in-memory stores or the host's own. Unless a *policy* is given, text messages go to any mobile phone.
 
     With *entropy*, ids and codes come from there: `SeededEntropy` makes them the same in every run, `ScriptedEntropy` makes the codes what you say.
+    *observer* is told what `events` keeps.
     """
     stores = AsyncMemoryStores(entropy)
     return _async_world(
@@ -210,11 +247,22 @@ def async_kit_for_tests(
         entropy=entropy,
         inbox=AsyncInbox(),
         clock=FrozenClock(),
+        events=Recorder(),
+        observer=observer,
     )
 
 
 def _world(
-    records: RecordStore, credentials: CredentialStore, *, policy: Policy | None, site: Site, entropy: Entropy | None, inbox: Inbox, clock: FrozenClock
+    records: RecordStore,
+    credentials: CredentialStore,
+    *,
+    policy: Policy | None,
+    site: Site,
+    entropy: Entropy | None,
+    inbox: Inbox,
+    clock: FrozenClock,
+    events: Recorder,
+    observer: Observer | None,
 ) -> TestWorld:
     kit = Credkit(
         site=site,
@@ -227,10 +275,11 @@ def _world(
         clock=clock,
         entropy=entropy,
         pause=NoPause(),
+        observer=_both_told(events, observer),
         deliver=lambda run: run(),
         allow_test_domains=True,
     )
-    return TestWorld(kit=kit, inbox=inbox, clock=clock, records=records, credentials=credentials, entropy=entropy)
+    return TestWorld(kit=kit, inbox=inbox, clock=clock, records=records, credentials=credentials, entropy=entropy, events=events, observer=observer)
 
 
 def _async_world(
@@ -242,6 +291,8 @@ def _async_world(
     entropy: Entropy | None,
     inbox: AsyncInbox,
     clock: FrozenClock,
+    events: Recorder,
+    observer: Observer | None,
 ) -> AsyncTestWorld:
     kit = AsyncCredkit(
         site=site,
@@ -253,10 +304,15 @@ def _async_world(
         hasher=cheap_hasher(),
         clock=clock,
         entropy=entropy,
+        observer=_both_told(events, observer),
         deliver=lambda run: run(),
         allow_test_domains=True,
     )
-    return AsyncTestWorld(kit=kit, inbox=inbox, clock=clock, records=records, credentials=credentials, entropy=entropy)
+    return AsyncTestWorld(kit=kit, inbox=inbox, clock=clock, records=records, credentials=credentials, entropy=entropy, events=events, observer=observer)
+
+
+def _both_told(events: Recorder, observer: Observer | None) -> Observer:
+    return events if observer is None else ObserverGroup([events, observer])
 
 
 class _KeysThatLeaveCodes:
