@@ -19,7 +19,7 @@ from credkit.messages import MessageKind
 from credkit.otp import identifier_fields, read_identifier
 from credkit.payloads import Fields, Json, UnreadableRecord, as_json, from_payload, to_payload
 
-__all__ = ["FOREVER", "ApprovalDue", "CodeDue", "DisputeDue", "Intent", "NoticeDue", "OutboxItem", "ReminderDue", "read_outbox_item"]
+__all__ = ["FOREVER", "ApprovalDue", "CodeDue", "DisputeDue", "EventDue", "Intent", "NoticeDue", "OutboxItem", "ReminderDue", "read_outbox_item"]
 
 FOREVER: Final = timedelta(days=365 * 100)
 """Intents and notices end by delivery, not by age."""
@@ -160,7 +160,35 @@ class Intent(_Item):
         return to_payload(_common(self, "intent") | fields | _details(self), self.carried)
 
 
-OutboxItem: TypeAlias = CodeDue | ApprovalDue | DisputeDue | ReminderDue | NoticeDue | Intent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDue(_Item):
+    """The observer is to be told of a change, at least once: apart from the notices, so that a log that is full keeps no word from an owner (AU-09)."""
+
+    change_id: str
+    kind: MessageKind
+    """What its notices say of it."""
+    credential_id: str
+
+    @classmethod
+    def of(cls, intent: Intent) -> EventDue:
+        """Return what tells of the change that *intent* announces."""
+        return cls(
+            id=f"{intent.id}.event",
+            at=intent.at,
+            device=intent.device,
+            place=intent.place,
+            change_id=intent.id,
+            kind=intent.kind,
+            credential_id=intent.credential_id,
+        )
+
+    def to_payload(self) -> bytes:
+        """Return the bytes of a record."""
+        fields: dict[str, Json] = {"change_id": self.change_id, "kind": str(self.kind), "credential_id": self.credential_id}
+        return to_payload(_common(self, "event") | fields, self.carried)
+
+
+OutboxItem: TypeAlias = CodeDue | ApprovalDue | DisputeDue | ReminderDue | NoticeDue | Intent | EventDue
 
 
 def read_outbox_item(payload: bytes) -> OutboxItem:
@@ -204,6 +232,13 @@ def read_outbox_item(payload: bytes) -> OutboxItem:
             destinations=_identifiers(fields.items("destinations")),
             shown=read_shown(fields.maybe_items("shown") or ()),
             link_id=fields.maybe_text("link_id"),
+        )
+    elif kind == "event":
+        item = EventDue(
+            **_read_common(fields),
+            change_id=fields.text("change_id"),
+            kind=fields.choice("kind", MessageKind),
+            credential_id=fields.text("credential_id"),
         )
     else:
         raise UnreadableRecord

@@ -28,7 +28,7 @@ from credkit.identifiers.suggestions import suggest_email, suggest_phone
 from credkit.keys import KeyRing
 from credkit.messages import MessageKind
 from credkit.otp import Binding, Challenge, Issue, normalize_code
-from credkit.outbox import CodeDue, Intent, NoticeDue, ReminderDue, read_outbox_item
+from credkit.outbox import CodeDue, EventDue, Intent, NoticeDue, ReminderDue, read_outbox_item
 from credkit.passwords import Bcrypt, PasswordHasher, PasswordRules, Pbkdf2, Scrypt, normalize_password
 from credkit.payloads import UnreadableRecord
 from credkit.sign_in_help import SignInHelp
@@ -106,6 +106,7 @@ def first_texts() -> list[str]:
     items = (
         CodeDue(id="i", at=AT, challenge_id="c", number=1),
         ReminderDue(id="i", at=AT, typed=ADA),
+        EventDue(id="i", at=AT, change_id="c", kind=MessageKind.PASSWORD_RESET, credential_id="7"),
         NoticeDue(id="i", at=AT, kind=MessageKind.PASSWORD_RESET, to=PHONE, credential_id="c", accounts=("a",)),
         Intent(id="i", at=AT, kind=MessageKind.PASSWORD_CHANGED, credential_id="c", accounts=(), destinations=(ADA, PHONE)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import pickle
 import sys
 import threading
@@ -22,11 +23,13 @@ from credkit.credential import Credential, Mark, NewCredential, Standing
 from credkit.devices import DeviceMark
 from credkit.edits import AddIdentifier, ChangeIdentifier, HostChange, Prefer, RemoveIdentifier, SetPassword
 from credkit.errors import CredkitError, DeliveryFailed, Refused
+from credkit.events import Event
 from credkit.flows.sign_in import PasswordChangeRequired
 from credkit.identifiers import EmailAddress, Identifier, PhoneNumber, parse_identifier
 from credkit.keys import KeyRing
 from credkit.kit import Credkit
 from credkit.messages import Message
+from credkit.observers import LoggingObserver
 from credkit.passwords import HashingProfile, PasswordHasher
 from credkit.policy import Limits, Policy
 from credkit.ports import Committed, Record, Write
@@ -258,6 +261,26 @@ def shown(value: object) -> str:
         return f"<{type(broken).__name__}>"
 
 
+class NotingObserver:
+    """Keep what an observer is told as evidence: how each event shows itself, and each line of the log."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.seen: list[Event] = []
+        self.logging = LoggingObserver(logging.Logger("events", logging.DEBUG))  # noqa: LOG001  # one of its own, apart from those that a test captures
+        self.logging._logger.addHandler(self)  # type: ignore[arg-type]
+        self.level = logging.DEBUG
+
+    def saw(self, event: Event) -> None:
+        self.seen.append(event)
+        self.evidence.value(f"event {event.kind}", event)
+        self.evidence.texts.add(("facts", repr(event.facts())))
+        self.logging.saw(event)
+
+    def handle(self, line: logging.LogRecord) -> None:
+        self.evidence.texts.add(("log", f"{line.getMessage()} {vars(line)}"))
+
+
 class Everything:
     """A host's application in small, whose every answer is kept."""
 
@@ -272,6 +295,7 @@ class Everything:
         self.credentials = FaultyCredentials(self.stores.credentials, faults)
         self.keys = {"codes": KeyRing({"c": CODES_KEY}), "index": KeyRing({"i": INDEX_KEY}), "pepper": KeyRing({"p": PEPPER_KEY})}
         self.hasher = NotingHasher(self.keys["pepper"])
+        self.observer = NotingObserver(self.evidence)
         self.kit = self._kit(Policy(sms=sms_for_tests()), "US", self.keys["codes"])
         self.narrow = self._kit(_narrow(), None, self.keys["codes"])
         self.rotated = self._kit(Policy(sms=sms_for_tests()), "US", KeyRing({"d": bytes(range(9, 41))}))
@@ -289,6 +313,7 @@ class Everything:
             clock=self.clock,
             entropy=SeededEntropy(f"kit {next(self._seeds)}"),
             pause=NoPause(),
+            observer=self.observer,
             deliver=lambda run: run(),
         )
 

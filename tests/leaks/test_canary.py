@@ -91,6 +91,7 @@ HOSTS_OWN = {
     "Session": {"session key"},
     "Credential": {"hash"},
     "Changed": {"hash"},
+    "Event": {"network key"},
 }
 """What of the secrets is in the pickle of a value, if the host makes one: its own keys, and the hash that its own store keeps."""
 

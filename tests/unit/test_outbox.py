@@ -12,7 +12,7 @@ from credkit.devices import Device
 from credkit.edits import Shown
 from credkit.identifiers import EmailAddress, PhoneNumber
 from credkit.messages import MessageKind
-from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, OutboxItem, ReminderDue, read_outbox_item
+from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, EventDue, Intent, NoticeDue, OutboxItem, ReminderDue, read_outbox_item
 from credkit.payloads import Json, UnreadableRecord, to_payload
 
 AT = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -53,6 +53,7 @@ ITEMS: list[OutboxItem] = [
     CodeDue(id="i", at=AT, challenge_id="c", number=1),
     CodeDue(id="i", at=AT, challenge_id="c", number=1, known=Device(id="d", credential_id="c", session_epoch=7)),
     ReminderDue(id="i", at=AT, device="d", place="p", locale="nb", attempts=2, typed=EMAIL),
+    EventDue(id="i", at=AT, device="d", place="p", attempts=2, change_id="c", kind=MessageKind.PASSWORD_RESET, credential_id="7"),
     NoticeDue(id="i", at=AT, kind=MessageKind.ALREADY_REGISTERED, to=PHONE, credential_id="c"),
     Intent(id="i", at=AT, kind=MessageKind.PASSWORD_RESET, credential_id="c", accounts=(), destinations=()),
     APPROVAL,

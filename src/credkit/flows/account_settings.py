@@ -17,12 +17,15 @@ from credkit.context import Context, Session, checked
 from credkit.credential import Credential, Standing
 from credkit.edits import Edit, HostChange, Prefer, RemoveIdentifier, SetPassword, told
 from credkit.errors import Busy, ConfigurationError, Finding, FindingKind, IdentifierTaken, PasswordRefused, Reason, Refused
+from credkit.events import EventKind
 from credkit.flows.approvals import Approvals, ApprovalStatus, Review
 from credkit.flows.challenges import Challenges, token_of
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of, put_notices
 from credkit.flows.histories import put_entry
+from credkit.flows.lookalikes import note_look_alike
 from credkit.flows.passwords import as_typed, is_password_of, judge_password, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell
+from credkit.flows.trails import Trail
 from credkit.flows.transaction import ATTEMPTS, Transaction
 from credkit.history import Entry, entry_id_of, password_digest
 from credkit.identifiers import Identifier
@@ -114,7 +117,8 @@ class AsyncAccountSettings:
             Refused: SESSION_ENDED, TOO_MANY_REQUESTS, APPROVAL_UNREACHABLE where no verified identifier may be asked, CHANGES_FROZEN.
             ConfigurationError: The site has no path for approvals or for undo, or *changes* is empty or too long.
         """
-        return await self._approvals.ask(who, changes, context, via)
+        with Trail(self._shell, EventKind.SETTINGS_REQUEST, context, who=who) as trail:
+            return await self._approvals.ask(who, changes, context, via, trail)
 
     async def status(self, who: Session, ticket: AskedInput) -> ApprovalStatus:
         """Return how the request stands, with the match code to show. Asking sooner than `poll_after` makes that longer.
@@ -130,7 +134,8 @@ class AsyncAccountSettings:
         Raises:
             Refused: SESSION_ENDED, not a request of this session, or it has ended in another way.
         """
-        await self._approvals.cancel(who, ticket)
+        with Trail(self._shell, EventKind.SETTINGS_CANCEL, given=ticket, who=who):
+            await self._approvals.cancel(who, ticket)
 
     async def review(self, token: str) -> Review:
         """Return what the owner is asked, for the page behind the link. It decides nothing, however often it is called.
@@ -146,7 +151,8 @@ class AsyncAccountSettings:
         Raises:
             Refused: MATCH_CODE_REQUIRED; MATCH_CODE_WRONG (`tries_left`); APPROVAL_DENIED after the last of them; or it is not pending any more.
         """
-        return await self._approvals.approve(token, match_code, context)
+        with Trail(self._shell, EventKind.SETTINGS_APPROVE, context, given=token) as trail:
+            return await self._approvals.approve(token, match_code, context, trail)
 
     async def deny(self, token: str, *, context: Context) -> Review:
         """Deny: in one step, and also after an approval. The window is closed when this returns; `undo` of the result gives back what it changed.
@@ -154,7 +160,8 @@ class AsyncAccountSettings:
         Raises:
             Refused: APPROVAL_INVALID, or it has ended in another way.
         """
-        return await self._approvals.deny(token, context)
+        with Trail(self._shell, EventKind.SETTINGS_DENY, context, given=token) as trail:
+            return await self._approvals.deny(token, context, trail)
 
     async def not_me(self, token: str, typed: IdentifierInput, *, context: Context) -> None:
         """Say that somebody else asked: sessions end, everybody is told, and the asking session may soon ask no more. The second step, after `deny`.
@@ -166,7 +173,8 @@ class AsyncAccountSettings:
             Refused: APPROVAL_INVALID, CONFIRMATION_WRONG.
             Busy: Others kept writing the credential; say it again.
         """
-        await self._approvals.not_me(token, typed, context)
+        with Trail(self._shell, EventKind.SETTINGS_NOT_ME, context, given=token) as trail:
+            await self._approvals.not_me(token, typed, context, trail)
 
     async def open(self, who: Session, ticket: AskedInput, *, context: Context) -> EditWindow:
         """Open the edit window of an approved request. The same session gets the same window again.
@@ -174,8 +182,9 @@ class AsyncAccountSettings:
         Raises:
             Refused: SESSION_ENDED, not a request of this session, not approved, or over.
         """
-        checked(context)
-        return await self._approvals.open(who, ticket)
+        with Trail(self._shell, EventKind.SETTINGS_OPEN, context, given=ticket, who=who):
+            checked(context)
+            return await self._approvals.open(who, ticket)
 
     async def done(self, who: Session, window: WindowInput) -> SettingsView:
         """Close the window, and return what there is now. No edit lands after this has returned.
@@ -183,8 +192,9 @@ class AsyncAccountSettings:
         Raises:
             Refused: SESSION_ENDED, not this session's window, or it has ended in another way.
         """
-        await self._approvals.done(who, window)
-        return await self.view(who)
+        with Trail(self._shell, EventKind.SETTINGS_DONE, given=window, who=who):
+            await self._approvals.done(who, window)
+            return await self.view(who)
 
     async def add_identifier(self, who: Session, window: WindowInput, identifier: IdentifierInput, *, context: Context) -> Ticket:
         """Send a code to a new address or number; `confirm_identifier` adds it.
@@ -193,8 +203,9 @@ class AsyncAccountSettings:
             InvalidIdentifier: It is not an email address or phone number, or a number that is sent no text messages (PHONE_NOT_SUPPORTED).
             Refused: The window is not open for this session, the change is not what was approved, it is there already, or too many requests.
         """
-        new = self._shell.parse_new(identifier, context)
-        return await self._begin(who, window, lambda challenge_id: Step(challenge_id=challenge_id, identifier=new), context)
+        with Trail(self._shell, EventKind.IDENTIFIER_ADD, context, who=who) as trail:
+            new = self._shell.parse_new(identifier, context)
+            return await self._begin(who, window, lambda challenge_id: Step(challenge_id=challenge_id, identifier=new), context, trail)
 
     async def change_identifier(
         self, who: Session, window: WindowInput, old: IdentifierInput, new: IdentifierInput, *, context: Context, lost_control: bool = False
@@ -208,12 +219,13 @@ class AsyncAccountSettings:
             InvalidIdentifier: One of them is not an email address or phone number, or *new* is a number that is sent no text messages.
             Refused: As `add_identifier`; or *old* is none of theirs.
         """
-        before, after = self._shell.parse(old, context), self._shell.parse_new(new, context)
+        with Trail(self._shell, EventKind.IDENTIFIER_CHANGE, context, who=who) as trail:
+            before, after = self._shell.parse(old, context), self._shell.parse_new(new, context)
 
-        def step(challenge_id: str) -> Step:
-            return Step(challenge_id=challenge_id, identifier=after, replaces=before, lost_control=lost_control)
+            def step(challenge_id: str) -> Step:
+                return Step(challenge_id=challenge_id, identifier=after, replaces=before, lost_control=lost_control)
 
-        return await self._begin(who, window, step, context)
+            return await self._begin(who, window, step, context, trail)
 
     async def resend(self, who: Session, window: WindowInput, ticket: TicketInput, *, context: Context) -> Ticket:
         """Send the code for a new identifier again.
@@ -221,12 +233,13 @@ class AsyncAccountSettings:
         Raises:
             Refused: The window is not open for this session, not a ticket of it, too soon (`retry_after`), or no more sends.
         """
-        credential, token = await self._approvals.held(who), token_of(window, Reason.APPROVAL_INVALID)
+        with Trail(self._shell, EventKind.IDENTIFIER_RESEND, context, given=ticket, who=who) as trail:
+            credential, token = await self._approvals.held(who), token_of(window, Reason.APPROVAL_INVALID)
 
-        async def within(transaction: Transaction, challenge_id: str) -> None:
-            await self._step(transaction, who, token, credential, challenge_id)
+            async def within(transaction: Transaction, challenge_id: str) -> None:
+                await self._step(transaction, who, token, credential, challenge_id)
 
-        return await self._challenges.resend(ticket, _of(who, context), within=within)
+            return await self._challenges.resend(ticket, _of(who, context), trail, within=within)
 
     async def confirm_identifier(self, who: Session, window: WindowInput, ticket: TicketInput, code: str, *, context: Context) -> Changed:
         """Put the new identifier in force, once its code has come back; tell everybody. The same call repeated says the same.
@@ -235,20 +248,26 @@ class AsyncAccountSettings:
             Refused: The window is not open for this session, not a ticket of it, the code is wrong (`tries_left`) or over, or another sign-in
                 has the identifier.
         """
+        with Trail(self._shell, EventKind.IDENTIFIER_CONFIRM, context, given=ticket, who=who) as trail:
+            return await self._confirm(trail, who, window, ticket, code, context=context)
+
+    async def _confirm(self, trail: Trail, who: Session, window: WindowInput, ticket: TicketInput, code: str, *, context: Context) -> Changed:
         credential, token = await self._approvals.held(who), token_of(window, Reason.APPROVAL_INVALID)
         found: list[Step] = []
 
         async def within(transaction: Transaction, challenge_id: str) -> None:
             found[:] = [await self._step(transaction, who, token, credential, challenge_id)]
 
-        grant = await self._challenges.verify(ticket, code, _of(who, context), within=within)
+        grant = await self._challenges.verify(ticket, code, _of(who, context), trail, within=within)
         step, change_id = found[0], f"{token.id}.{token_of(grant, Reason.TICKET_INVALID).id}"
         lost = (step.replaces,) if step.lost_control and step.replaces is not None else ()
 
         def change(current: Credential, generation: str, now: datetime) -> Credential:
             return current.with_identifier(step.identifier, replaces=step.replaces, change_id=change_id, generation=generation, now=now)
 
-        return await self._edit(who, token, step.edit, change, context, change_id=change_id, also=(step.identifier,), lost=lost)
+        changed = await self._edit(who, token, step.edit, change, context, change_id=change_id, also=(step.identifier,), lost=lost)
+        await note_look_alike(self._shell, step.identifier, changed.credential.id)
+        return changed
 
     async def remove_identifier(
         self, who: Session, window: WindowInput, identifier: IdentifierInput, *, context: Context, lost_control: bool = False
@@ -259,13 +278,14 @@ class AsyncAccountSettings:
             InvalidIdentifier: It is not an email address or phone number.
             Refused: The window is not open for this session, it is none of theirs, or it is the last one they can be reached at.
         """
-        gone, token = self._shell.parse(identifier, context), token_of(window, Reason.APPROVAL_INVALID)
-        change_id = self._change_id(token)
+        with Trail(self._shell, EventKind.IDENTIFIER_REMOVE, context, given=window, who=who) as trail:
+            gone, token = trail.typed(self._shell.parse(identifier, context)), token_of(window, Reason.APPROVAL_INVALID)
+            change_id = self._change_id(token)
 
-        def change(current: Credential, generation: str, now: datetime) -> Credential:
-            return current.without_identifier(gone, change_id=change_id, generation=generation, now=now)
+            def change(current: Credential, generation: str, now: datetime) -> Credential:
+                return current.without_identifier(gone, change_id=change_id, generation=generation, now=now)
 
-        return await self._edit(who, token, RemoveIdentifier(gone), change, context, change_id=change_id, lost=(gone,) if lost_control else ())
+            return await self._edit(who, token, RemoveIdentifier(gone), change, context, change_id=change_id, lost=(gone,) if lost_control else ())
 
     async def prefer(self, who: Session, window: WindowInput, identifier: IdentifierInput, *, context: Context) -> Changed:
         """Make a verified identifier the verification method: where codes and approvals go.
@@ -274,13 +294,14 @@ class AsyncAccountSettings:
             InvalidIdentifier: It is not an email address or phone number.
             Refused: The window is not open for this session, or it is none of their verified ones.
         """
-        chosen, token = self._shell.parse(identifier, context), token_of(window, Reason.APPROVAL_INVALID)
-        change_id = self._change_id(token)
+        with Trail(self._shell, EventKind.IDENTIFIER_PREFER, context, given=window, who=who) as trail:
+            chosen, token = trail.typed(self._shell.parse(identifier, context)), token_of(window, Reason.APPROVAL_INVALID)
+            change_id = self._change_id(token)
 
-        def change(current: Credential, generation: str, now: datetime) -> Credential:
-            return current.with_preferred(chosen, change_id=change_id, generation=generation, now=now)
+            def change(current: Credential, generation: str, now: datetime) -> Credential:
+                return current.with_preferred(chosen, change_id=change_id, generation=generation, now=now)
 
-        return await self._edit(who, token, Prefer(chosen), change, context, change_id=change_id)
+            return await self._edit(who, token, Prefer(chosen), change, context, change_id=change_id)
 
     async def set_password(self, who: Session, window: WindowInput, new: PasswordInput, *, context: Context) -> Changed:
         """Set a new password, without the current one: the owner has approved it. The acting session takes over `session_epoch`; others end.
@@ -290,6 +311,10 @@ class AsyncAccountSettings:
             Refused: The window is not open for this session.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
+        with Trail(self._shell, EventKind.PASSWORD_SET, context, given=window, who=who):
+            return await self._set_password(who, window, new, context)
+
+    async def _set_password(self, who: Session, window: WindowInput, new: PasswordInput, context: Context) -> Changed:
         shell, token = self._shell, token_of(window, Reason.APPROVAL_INVALID)
         change_id = self._change_id(token)
         place = shell.hashing.reserve()
@@ -321,6 +346,10 @@ class AsyncAccountSettings:
             Refused: The window is not open for this session, or the request named changes and this is none of them.
             ConfigurationError: *name* is no name of a setting, or not that of *shown*.
         """
+        with Trail(self._shell, EventKind.SETTINGS_AUTHORIZE, context, given=window, who=who):
+            return await self._authorize(who, window, name, context, shown)
+
+    async def _authorize(self, who: Session, window: WindowInput, name: str, context: Context, shown: HostChange | None) -> Authorized:
         shell, now, context = self._shell, self._shell.clock.now(), checked(context)
         asked = HostChange(name) if shown is None else shown
         if asked.name != name:
@@ -409,7 +438,7 @@ class AsyncAccountSettings:
                 return Changed(credential=stored, session_epoch=stored.session_epoch, ended=ended)
         raise Busy
 
-    async def _begin(self, who: Session, window: WindowInput, step_of: Callable[[str], Step], context: Context) -> Ticket:
+    async def _begin(self, who: Session, window: WindowInput, step_of: Callable[[str], Step], context: Context, trail: Trail) -> Ticket:
         """Send the code for a new identifier, and keep in the window what is to be done once it has come back."""
         now = self._shell.clock.now()
         credential, token = await self._approvals.held(who), token_of(window, Reason.APPROVAL_INVALID)
@@ -425,7 +454,7 @@ class AsyncAccountSettings:
             self._approvals.put(transaction, replace(approval, steps=(*approval.steps, step_of(challenge_id))))
 
         binding = Binding(destination=step.identifier, credential_id=credential.id)
-        return await self._challenges.begin(step.identifier, _of(who, context), binding=binding, within=within)
+        return await self._challenges.begin(step.identifier, _of(who, context), trail, binding=binding, within=within)
 
     async def _step(self, transaction: Transaction, who: Session, token: Token, credential: Credential, challenge_id: str) -> Step:
         approval, _ = await self._approvals.gate(transaction, who, token, credential, self._shell.clock.now())

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.errors import Busy, ConfigurationError, Reason, Refused
+from credkit.events import EventKind
 from credkit.flows.changes import change_credential, fence, intent_of
 from credkit.flows.histories import load_history, put_history
 from credkit.flows.shell import Shell
+from credkit.flows.trails import Trail
 from credkit.flows.transaction import ATTEMPTS, Transaction
 from credkit.flows.undoing import roll_back
 from credkit.history import Dispute, Entry, History
@@ -35,6 +37,10 @@ class AsyncAdmin:
             Busy: Others kept writing the credential.
             StoreError: The store failed; the account may or may not be linked, and the call can be repeated.
         """
+        with self._trail(EventKind.ACCOUNT_LINK, credential_id, actor):
+            return await self._link(credential_id, account, actor)
+
+    async def _link(self, credential_id: str, account: str, actor: str) -> Credential:
         if not all(_is_text(given) for given in (credential_id, account, actor)):
             raise ConfigurationError(["link needs a credential's id, an account and an actor, each as text"])
         for _ in range(ATTEMPTS):
@@ -60,6 +66,10 @@ class AsyncAdmin:
             Busy: Others kept writing the credential.
             StoreError: The store failed; the password may or may not be marked, and the call can be repeated.
         """
+        with self._trail(EventKind.PASSWORD_COMPROMISED, credential_id, actor):
+            return await self._mark_compromised(credential_id, actor)
+
+    async def _mark_compromised(self, credential_id: str, actor: str) -> Credential:
         if not (_is_text(credential_id) and _is_text(actor)):
             raise ConfigurationError(["mark_compromised needs a credential's id and an actor, each as text"])
         for _ in range(ATTEMPTS):
@@ -83,6 +93,10 @@ class AsyncAdmin:
             Refused: What would be restored is used by another sign-in by now, or the dispute has ended meanwhile.
             Busy: Others kept writing the credential.
         """
+        with self._trail(EventKind.DISPUTE_SETTLE, credential_id, actor):
+            return await self._settle_dispute(credential_id, actor, restore=restore)
+
+    async def _settle_dispute(self, credential_id: str, actor: str, *, restore: bool) -> Credential:
         shell = self._shell
         credential = await shell.get(credential_id) if _is_text(credential_id) and _is_text(actor) else None
         if credential is None:
@@ -107,6 +121,12 @@ class AsyncAdmin:
                 raise Refused(Reason.UNDO_INVALID)
 
         return await roll_back(shell, credential_id, dispute.entry_id, grounds=unsettled, change_id=dispute.change_id, context=Context.none())
+
+    def _trail(self, kind: EventKind, credential_id: str, actor: str) -> Trail:
+        trail = Trail(self._shell, kind, actor=actor)
+        if _is_text(credential_id):
+            trail.of(credential_id)
+        return trail
 
     async def _marked(self, credential: Credential) -> Credential | None:
         shell, now, change_id, generation = self._shell, self._shell.clock.now(), self._shell.fresh_id(), self._shell.fresh_id()

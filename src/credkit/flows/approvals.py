@@ -24,6 +24,7 @@ from credkit.flows.histories import load_history, put_history
 from credkit.flows.metering import load_meters
 from credkit.flows.shell import IdentifierInput, Shell, Subject
 from credkit.flows.sign_in import held_by
+from credkit.flows.trails import Trail
 from credkit.flows.transaction import ATTEMPTS, Transaction
 from credkit.history import History, undo_secret
 from credkit.identifiers import Identifier
@@ -103,7 +104,7 @@ class Approvals:
             raise Refused(Reason.SESSION_ENDED)
         return credential
 
-    async def ask(self, who: Session, edits: Sequence[Edit] | None, context: Context, via: IdentifierInput | None) -> Asked:
+    async def ask(self, who: Session, edits: Sequence[Edit] | None, context: Context, via: IdentifierInput | None, trail: Trail) -> Asked:
         """Write the request, and queue its message; a request that waits from before is cancelled."""
         shell, now, context = self.shell, self.shell.clock.now(), checked(context)
         shell.site.require_paths("approve", "undo")
@@ -111,6 +112,7 @@ class Approvals:
         chosen = None if via is None else shell.parse(via, context)
         credential = await self.held(who)
         token = Token(shell.fresh_id(), Secret(encode_bytes(shell.entropy.token(32))))
+        trail.about(token.id)
         approval = self._new(token, who, credential, edits=wanted, context=context, now=now)
 
         async def put(transaction: Transaction) -> tuple[Approval, datetime]:
@@ -211,7 +213,7 @@ class Approvals:
 
         return self._review(await shell.transact(read), now)
 
-    async def approve(self, link: str, match_code: str | None, context: Context) -> Review:
+    async def approve(self, link: str, match_code: str | None, context: Context, trail: Trail) -> Review:
         """Compare the match code, count a wrong one, and only then tell."""
         shell, now, context = self.shell, self.shell.clock.now(), checked(context)
         token = _token_in(link)
@@ -230,13 +232,14 @@ class Approvals:
             return after, self._queue_notices(transaction, after, context, now)
 
         after, due_at = await shell.transact(answer)
+        trail.of(after.credential_id)
         if after.state is not State.PENDING:
             await shell.dispatch(due_at)
         if after.state is State.APPROVED:
             return self._review(after, now)
         raise Refused(Reason.APPROVAL_DENIED if after.state is State.DENIED else Reason.MATCH_CODE_WRONG, tries_left=after.tries_left)
 
-    async def deny(self, link: str, context: Context) -> Review:
+    async def deny(self, link: str, context: Context, trail: Trail) -> Review:
         """End the request, from any stage; fence; say what can be undone."""
         shell, now, context = self.shell, self.shell.clock.now(), checked(context)
         token = _token_in(link)
@@ -250,11 +253,12 @@ class Approvals:
             return after
 
         denied = await shell.transact(answer)
+        trail.of(denied.credential_id)
         await fence(shell, denied.credential_id)
         await shell.dispatch(now)
         return replace(self._review(denied, now), undo=await self._undo_of(denied))
 
-    async def not_me(self, link: str, typed: IdentifierInput, context: Context) -> None:
+    async def not_me(self, link: str, typed: IdentifierInput, context: Context, trail: Trail) -> None:
         """Deny, end every session, and let the asking one ask no more for a while."""
         shell, now, context = self.shell, self.shell.clock.now(), checked(context)
         token, confirmed = _token_in(link), shell.parse(typed, context)
@@ -269,6 +273,7 @@ class Approvals:
             return after
 
         denied = await shell.transact(answer)
+        trail.of(denied.credential_id)
         await self._end_sessions(denied, context, now)
 
     # What is written and read ----------------------------------------------------------------------------------------

@@ -17,9 +17,11 @@ from credkit.context import Context
 from credkit.credential import Credential
 from credkit.devices import Device
 from credkit.errors import Reason, Refused
+from credkit.events import Cause
 from credkit.flows.metering import Meter, charge_all, load_meters
 from credkit.flows.shell import IdentifierInput, Seen, Shell, Subject
 from credkit.flows.site import count_at_site
+from credkit.flows.trails import Trail
 from credkit.flows.transaction import Transaction
 from credkit.grants import GrantRecord, grant_secret, proves
 from credkit.identifiers import Identifier
@@ -94,11 +96,14 @@ class Challenges:
         """See `tickets.ended_cookie`."""
         return ended_cookie(self.purpose, insecure=self.shell.site.insecure)
 
-    async def begin(self, identifier: IdentifierInput, context: Context, *, binding: Binding | None = None, within: Within | None = None) -> Ticket:
+    async def begin(
+        self, identifier: IdentifierInput, context: Context, trail: Trail, *, binding: Binding | None = None, within: Within | None = None
+    ) -> Ticket:
         """Open a challenge for what was typed, whoever that is, and queue its message. *binding* is given where it is known whose it is."""
         shell, now = self.shell, self.shell.clock.now()
-        typed = shell.parse(identifier, context)
+        typed = trail.typed(shell.parse(identifier, context))
         token = Token(shell.fresh_id(), Secret(encode_bytes(shell.entropy.token(32))))
+        trail.about(token.id)
         challenge = Challenge(
             id=token.id,
             purpose=self.purpose,
@@ -139,7 +144,7 @@ class Challenges:
 
         return self._ticket(await self.shell.transact(read), token)
 
-    async def resend(self, ticket: TicketInput, context: Context, *, within: Within | None = None) -> Ticket:
+    async def resend(self, ticket: TicketInput, context: Context, trail: Trail, *, within: Within | None = None) -> Ticket:
         """Queue the message again: the same code in the first half of its life, a new one later (F22)."""
         shell, now = self.shell, self.shell.clock.now()
         token = token_of(ticket, Reason.TICKET_INVALID)
@@ -160,10 +165,11 @@ class Challenges:
             return after, due_at
 
         after, due_at = await shell.transact(send_again)
+        _note(trail, after)
         await shell.dispatch(due_at)
         return self._ticket(after, token)
 
-    async def verify(self, ticket: TicketInput, code: str, context: Context, *, within: Within | None = None) -> Grant:
+    async def verify(self, ticket: TicketInput, code: str, context: Context, trail: Trail, *, within: Within | None = None) -> Grant:
         """Compare one guess, count it, and only then tell."""
         shell, now = self.shell, self.shell.clock.now()
         token = token_of(ticket, Reason.TICKET_INVALID)
@@ -173,6 +179,7 @@ class Challenges:
         grant_id, nonce = shell.fresh_id(), shell.entropy.token(32)
 
         async def compare(transaction: Transaction) -> tuple[Decision, Challenge, GrantRecord | None]:
+            trail.because(None)
             if within is not None:
                 await within(transaction, token.id)
             challenge = await self._load(transaction, token, context)
@@ -186,16 +193,18 @@ class Challenges:
             if decision.after is not None:
                 self._put(transaction, after)
             grant = await self._grant_for(transaction, decision, after, nonce, now)
+            trail.because(_cause_of(decision, challenge, allowed=allowed))
             return decision, after, grant
 
         decision, after, grant = await shell.transact(compare)
+        _note(trail, after)
         if decision.compared:
             await count_at_site(shell, now)
         if grant is None:
             raise Refused(verdict_reasons[decision.verdict], tries_left=after.tries_left)
         return self._grant(grant)
 
-    async def redeem(self, link: str, context: Context) -> Grant:
+    async def redeem(self, link: str, context: Context, trail: Trail) -> Grant:
         """Exchange the token of a reset link for a grant: what it proves nobody can guess, so a wrong one is not counted (RS-15)."""
         shell, now = self.shell, self.shell.clock.now()
         token = Token.in_link(link)
@@ -216,25 +225,28 @@ class Challenges:
             return decision, await self._grant_for(transaction, decision, decision.after or moved, nonce, now)
 
         decision, grant = await shell.transact(compare)
+        trail.of(None if grant is None else grant.credential_id)
         if grant is None or not same_session(grant.session_digest, shell.session_digest(context)):
             raise Refused(verdict_reasons.get(decision.verdict, Reason.CODE_USED))
         return self._grant(grant)
 
-    async def stop(self, link: str, typed: IdentifierInput, context: Context) -> None:
+    async def stop(self, link: str, typed: IdentifierInput, context: Context, trail: Trail) -> None:
         """End a challenge that its addressee did not ask for (RS-18). What is typed is the address or number the message went to: no scanner knows it."""
         shell = self.shell
-        token, address = Token.in_link(link), shell.parse(typed, context)
+        token, address = Token.in_link(link), trail.typed(shell.parse(typed, context))
         if token is None:
             raise Refused(Reason.TICKET_INVALID)
 
-        async def end(transaction: Transaction) -> None:
+        async def end(transaction: Transaction) -> Challenge:
             challenge = await self._sent(transaction, token)
             if not token.proves(stop_secret(challenge, address, shell.codes, site=shell.site.id)):
                 raise Refused(Reason.CONFIRMATION_WRONG)
             if not challenge.stopped:
                 self._put(transaction, replace(challenge, stopped=True, link=None))
+            return challenge
 
-        await shell.transact(end)
+        stopped = await shell.transact(end)
+        trail.of(None if stopped.binding is None else stopped.binding.credential_id)
 
     async def grant_to(self, credential: Credential, identifier: Identifier, context: Context, *, by_password: bool) -> Grant:
         """Return a grant that a sign-in has earned: by the right password, which proves nothing about *identifier*, or by a code that was sent to it."""
@@ -464,6 +476,23 @@ class Challenges:
             expires_at=grant.expires_at,
             insecure=self.shell.site.insecure,
         )
+
+
+def _note(trail: Trail, challenge: Challenge) -> None:
+    """Note whose challenge it is."""
+    trail.typed(challenge.identifier)
+    trail.of(None if challenge.binding is None else challenge.binding.credential_id)
+
+
+def _cause_of(decision: Decision, challenge: Challenge, *, allowed: bool) -> Cause | None:
+    """Return why a guess was wrong; where it was never compared, the answer itself says why."""
+    if not decision.compared:
+        return None
+    if challenge.stopped:
+        return Cause.STOPPED
+    if challenge.binding is None:
+        return Cause.NOBODYS_CODE
+    return Cause.WRONG_CODE if allowed else Cause.LIMIT_OF_CREDENTIAL
 
 
 async def failures_of(shell: Shell, transaction: Transaction, typed: Identifier, binding: Binding | None) -> Meter:

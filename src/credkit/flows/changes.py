@@ -23,9 +23,9 @@ from credkit.flows.shell import Shell
 from credkit.flows.transaction import ATTEMPTS, Transaction
 from credkit.identifiers import Identifier
 from credkit.messages import MessageKind
-from credkit.outbox import FOREVER, Intent
+from credkit.outbox import FOREVER, EventDue, Intent, NoticeDue
 
-__all__ = ["Changed", "Ended", "Within", "change_credential", "fence", "intent_of", "put_notices"]
+__all__ = ["Changed", "Ended", "Within", "change_credential", "fence", "intent_of", "put_notices", "words_of"]
 
 Within: TypeAlias = Callable[[Transaction, Credential], Awaitable[None]]
 """What else has to hold, or is written, by the commit that announces a change. It is asked after the credential has been read: so once a gate has
@@ -132,9 +132,16 @@ async def fence(shell: Shell, credential_id: str) -> None:
 
 def put_notices(shell: Shell, transaction: Transaction, announced: Intent, due_at: datetime) -> None:
     """Queue the notices of something that happens by this very commit, so that there is no change in another store to wait for."""
-    for notice in announced.notices():
-        key = shell.key(OUTBOX, notice.id)
-        transaction.put(key=key, kind=shell.kind(OUTBOX), payload=notice.to_payload(), expires_at=announced.at + FOREVER, due_at=due_at)
+    for key, item in words_of(shell, announced).items():
+        transaction.put(key=key, kind=shell.kind(OUTBOX), payload=item.to_payload(), expires_at=announced.at + FOREVER, due_at=due_at)
+
+
+def words_of(shell: Shell, announced: Intent) -> dict[str, NoticeDue | EventDue]:
+    """Return what goes out about a change, by the names of the records: its notices and, where there is an observer, its event."""
+    items: list[NoticeDue | EventDue] = [*announced.notices()]
+    if shell.observer is not None:
+        items.append(EventDue.of(announced))
+    return {shell.key(OUTBOX, item.id): item for item in items}
 
 
 async def _write_intent(shell: Shell, intent: Intent, current: Credential, within: Within | None, presumes: Sequence[str]) -> datetime:

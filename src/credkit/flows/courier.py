@@ -21,14 +21,17 @@ from credkit.context import Context
 from credkit.credential import Credential
 from credkit.edits import told
 from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFailed, Reason, Refused, SendCheckFailed, UnknownKey
+from credkit.events import Cause, EventKind, Outcome
 from credkit.flows.approvals import APPROVAL
 from credkit.flows.bounces import withdraw_unreachable
 from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX, RETENTION, failures_of, owned, sends_of
+from credkit.flows.changes import words_of
 from credkit.flows.histories import load_history, put_history
 from credkit.flows.metering import load_meters
 from credkit.flows.shell import Shell, Subject
 from credkit.flows.site import site_is_under_attack
 from credkit.flows.texting import text_meters
+from credkit.flows.trails import note
 from credkit.flows.transaction import Transaction, guarded
 from credkit.flows.undoing import roll_back
 from credkit.history import Dispute, Entry, History, contest_secret, undo_secret
@@ -37,7 +40,7 @@ from credkit.identifiers.lines import line_of
 from credkit.lifting import awaited, finish
 from credkit.messages import Message, MessageKind
 from credkit.otp import Binding, Challenge, Issue, Link, code_of, link_secret, stop_secret
-from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, ReminderDue, read_outbox_item
+from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, EventDue, Intent, NoticeDue, ReminderDue, read_outbox_item
 from credkit.payloads import UnreadableRecord
 from credkit.ports import Record, Send
 from credkit.secret import Secret
@@ -49,7 +52,7 @@ __all__ = ["AsyncCourier", "Courier", "Delivered"]
 _UNREADABLE: Final = timedelta(minutes=5)
 """When to look again at an item that this release or key ring cannot read: a deployment may be under way."""
 
-_Item = TypeVar("_Item", CodeDue, ApprovalDue, DisputeDue, ReminderDue, NoticeDue, Intent)
+_Item = TypeVar("_Item", CodeDue, ApprovalDue, DisputeDue, ReminderDue, NoticeDue, Intent, EventDue)
 
 _CODE_KINDS: Final = {
     Purpose.SIGN_UP: MessageKind.SIGN_UP_CODE,
@@ -100,6 +103,17 @@ class _Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class _Dropped:
+    """A message that is not sent, and why, for the observer alone."""
+
+    cause: Cause
+    about: str
+    message: MessageKind | None
+    identifier: Identifier | None = None
+    credential_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Uncontested:
     """A leased dispute that nobody has objected to in time."""
 
@@ -116,7 +130,7 @@ class _Sending:
     """Whether there were so many messages lately that somebody else may be asking for them."""
 
 
-_Step: TypeAlias = _Parcel | _Outcome | _Unsettled | _Uncontested
+_Step: TypeAlias = _Parcel | _Outcome | _Dropped | _Unsettled | _Uncontested | EventDue
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +172,20 @@ class AsyncCourier:
             return await self._settle(step, key)
         if isinstance(step, _Uncontested):
             return [await self._resolve(step, key)]
+        if isinstance(step, _Dropped):
+            note(
+                self._shell,
+                EventKind.MESSAGE,
+                Outcome.REFUSED,
+                cause=step.cause,
+                identifier=step.identifier,
+                credential_id=step.credential_id,
+                about=step.about,
+                message=step.message,
+            )
+            return [_Outcome.DROPPED]
+        if isinstance(step, EventDue):
+            return [await self._tell(step, key)]
         if isinstance(step, _Outcome):
             return [step]
         if not await self._allowed(step):
@@ -192,6 +220,8 @@ class AsyncCourier:
     async def _turned_down(self, parcel: _Parcel, key: str) -> list[_Outcome]:
         """Try the next destination of a code that may not go where it would; anything else is dropped."""
         outcome = await self._shell.transact(lambda transaction: self._look_elsewhere(transaction, parcel, key))
+        if outcome is _Outcome.DROPPED:
+            self._note(parcel.message, Outcome.REFUSED, Cause.TURNED_DOWN)
         return await self._deliver(key) if outcome is None else [outcome]
 
     async def _look_elsewhere(self, transaction: Transaction, parcel: _Parcel, key: str) -> _Outcome | None:
@@ -224,11 +254,25 @@ class AsyncCourier:
         except DeliveryFailed as failure:
             if failure.permanent:
                 await withdraw_unreachable(self._shell, parcel.message)
-            return await self._after_failure(key, parcel.item, give_up=failure.permanent)
+            return await self._after_failure(key, parcel, give_up=failure.permanent)
         except Exception:  # noqa: BLE001  # a host's notifier may raise anything; none of it may stop the other messages
-            return await self._after_failure(key, parcel.item, give_up=False)
+            return await self._after_failure(key, parcel, give_up=False)
         await self._shell.transact(lambda transaction: self._accepted(transaction, parcel.item, key))
+        self._note(parcel.message, Outcome.SUCCESS)
         return _Outcome.SENT
+
+    def _note(self, message: Message, outcome: Outcome, cause: Cause | None = None) -> None:
+        """Tell the observer what became of a message."""
+        note(
+            self._shell,
+            EventKind.MESSAGE,
+            outcome,
+            cause=cause,
+            identifier=message.to,
+            credential_id=message.credential_id,
+            about=message.id,
+            message=message.kind,
+        )
 
     async def _take(self, transaction: Transaction, key: str) -> _Step:
         """Lease one item to this courier, and decide what it is."""
@@ -249,6 +293,8 @@ class AsyncCourier:
                     return await self._take_reminder(transaction, record, item, now)
                 case NoticeDue():
                     return await self._take_notice(transaction, record, item, now)
+                case EventDue():
+                    return self._lease(transaction, record, item, now)
                 case Intent():
                     self._lease(transaction, record, item, now)
                     return _Unsettled(item, transaction.version)
@@ -256,13 +302,22 @@ class AsyncCourier:
             transaction.postpone(record, due_at=now + _UNREADABLE)
             return _Outcome.KEPT
 
+    async def _tell(self, item: EventDue, key: str) -> _Outcome:
+        """Tell the observer of a change, and let go of it only once that was taken in (AU-09)."""
+        shell = self._shell
+        if not note(shell, EventKind.CHANGE, event_id=item.change_id, credential_id=item.credential_id, about=item.change_id, message=item.kind):
+            await self._put_off(key, shell.clock.now() + shell.policy.courier.backoff(item.attempts))
+            return _Outcome.KEPT
+        await shell.transact(lambda transaction: self._remove(transaction, key))
+        return _Outcome.SETTLED
+
     async def _take_code(self, transaction: Transaction, record: Record, item: CodeDue, now: datetime) -> _Step:
         shell = self._shell
         (stored,) = await transaction.load(shell.key(CHALLENGE, item.challenge_id))
         challenge = None if stored is None else Challenge.from_payload(stored.payload)
         if challenge is None or stored is None or not _still_wanted(challenge, item, now):
             transaction.delete(record.key)
-            return _Outcome.DROPPED
+            return _Dropped(Cause.OUT_OF_DATE, item.id, None if challenge is None else _CODE_KINDS[challenge.purpose])
         credential = await self._credential_of(challenge)
         if challenge.purpose is Purpose.SIGN_UP and credential is not None:
             return await self._take_sign_up_of_known(transaction, record, item, challenge, credential)
@@ -272,7 +327,8 @@ class AsyncCourier:
         sending = await self._sending(transaction, bindings, now, again=again, sparing=sparing, known=known)
         if sending is None:
             transaction.delete(record.key)
-            return _Outcome.DROPPED
+            cause = Cause.LIMIT_OF_DESTINATION if bindings else Cause.TURNED_DOWN if item.turned_down else _why_nobody(credential)
+            return _dropped(cause, item.id, _CODE_KINDS[challenge.purpose], challenge.identifier, credential)
         bound = await self._bound(transaction, challenge, sending, now)
         by_link = challenge.purpose is Purpose.PASSWORD_RESET and shell.policy.reset_by == "link"
         code = None if by_link else code_of(bound, shell.codes, site=shell.site.id, record_key=stored.key)
@@ -393,11 +449,11 @@ class AsyncCourier:
         approval = None if stored is None else Approval.from_payload(stored.payload, shell.codes, site=shell.site.id, record_key=key)
         if approval is None or approval.state_at(now) is not State.PENDING:
             transaction.delete(record.key)
-            return _Outcome.DROPPED
+            return _Dropped(Cause.OUT_OF_DATE, item.id, MessageKind.SETTINGS_REQUEST)
         texts = await text_meters(shell, transaction, approval.destination, now) if item.attempts == 0 else ()
         if texts is None:
             transaction.delete(record.key)
-            return _Outcome.DROPPED
+            return _Dropped(Cause.LIMIT_OF_DESTINATION, item.id, MessageKind.SETTINGS_REQUEST, approval.destination, approval.credential_id)
         for meter in texts:
             meter.charge(transaction, now)
         token = Token(approval.id, approval_secret(approval, shell.codes, site=shell.site.id))
@@ -451,15 +507,18 @@ class AsyncCourier:
 
     async def _take_reminder(self, transaction: Transaction, record: Record, item: ReminderDue, now: datetime) -> _Step:
         """Somebody has forgotten what they sign in with: its owner is told, at the stored address that was typed, and nobody else."""
-        credential = None if now >= record.expires_at else await self._shell.find(item.typed)
+        if now >= record.expires_at:
+            transaction.delete(record.key)
+            return _Dropped(Cause.OUT_OF_DATE, item.id, MessageKind.SIGN_IN_NAMES, item.typed)
+        credential = await self._shell.find(item.typed)
         registered = None if credential is None else credential.registered(item.typed)
         if credential is None or registered is None or not registered.usable or credential.disabled or not reaches(self._shell.policy.sms, registered, now):
             transaction.delete(record.key)
-            return _Outcome.DROPPED
+            return _dropped(_why_nobody(credential), item.id, MessageKind.SIGN_IN_NAMES, item.typed, credential)
         binding = Binding(destination=registered.identifier, credential_id=credential.id)
         if item.attempts == 0 and await self._may_send(transaction, binding, now, sparing=True) is None:
             transaction.delete(record.key)
-            return _Outcome.DROPPED
+            return _dropped(Cause.LIMIT_OF_DESTINATION, item.id, MessageKind.SIGN_IN_NAMES, item.typed, credential)
         leased = self._lease(transaction, record, item, now)
         message = Message(
             id=item.id,
@@ -483,11 +542,11 @@ class AsyncCourier:
         registered = credential.registered(challenge.identifier)
         if registered is None or not registered.usable or credential.disabled:
             transaction.delete(record.key)
-            return _Outcome.DROPPED
+            return _dropped(_why_nobody(credential), item.id, MessageKind.ALREADY_REGISTERED, challenge.identifier, credential)
         binding = Binding(destination=registered.identifier, credential_id=credential.id)
         if await self._may_send(transaction, binding, now, sparing=True) is None:
             transaction.delete(record.key)
-            return _Outcome.DROPPED
+            return _dropped(Cause.LIMIT_OF_DESTINATION, item.id, MessageKind.ALREADY_REGISTERED, challenge.identifier, credential)
         notice = NoticeDue(
             id=item.id,
             at=item.at,
@@ -587,21 +646,21 @@ class AsyncCourier:
     async def _announce(self, intent: Intent, key: str) -> list[_Outcome]:
         """Turn a settled intent into its notices, at once or not at all, and deliver them."""
         shell, now = self._shell, self._shell.clock.now()
-        notices = {shell.key(OUTBOX, notice.id): notice for notice in intent.notices()}
+        words = words_of(shell, intent)
 
         async def expand(transaction: Transaction) -> bool:
-            record, *waiting = await transaction.load(key, *notices)
+            record, *waiting = await transaction.load(key, *words)
             if record is None:
                 return False
             transaction.delete(key)
-            for (name, notice), out in zip(notices.items(), waiting, strict=True):
-                if out is None:  # else a call that came too late has written the intent anew, and the notice is on its way already
-                    transaction.put(key=name, kind=shell.kind(OUTBOX), payload=notice.to_payload(), expires_at=now + FOREVER, due_at=now)
+            for (name, item), out in zip(words.items(), waiting, strict=True):
+                if out is None:  # else a call that came too late has written the intent anew, and it is on its way already
+                    transaction.put(key=name, kind=shell.kind(OUTBOX), payload=item.to_payload(), expires_at=now + FOREVER, due_at=now)
             return True
 
         if not await shell.transact(expand):
             return [_Outcome.TAKEN]
-        delivered = [await self._deliver(name) for name in notices]
+        delivered = [await self._deliver(name) for name in words]
         return [outcome for outcomes in delivered for outcome in outcomes]
 
     async def _forget(self, transaction: Transaction, unsettled: _Unsettled, key: str) -> _Outcome:
@@ -629,11 +688,12 @@ class AsyncCourier:
             if after != history:
                 put_history(self._shell, transaction, after, now)
 
-    async def _after_failure(self, key: str, item: CodeDue | ApprovalDue | ReminderDue | NoticeDue, *, give_up: bool) -> _Outcome:
+    async def _after_failure(self, key: str, parcel: _Parcel, *, give_up: bool) -> _Outcome:
         if give_up:
             await self._shell.transact(lambda transaction: self._remove(transaction, key))
         else:
-            await self._put_off(key, self._shell.clock.now() + self._shell.policy.courier.backoff(item.attempts))
+            await self._put_off(key, self._shell.clock.now() + self._shell.policy.courier.backoff(parcel.item.attempts))
+        self._note(parcel.message, Outcome.FAILED, Cause.REJECTED if give_up else Cause.DELIVERY_FAILED)
         return _Outcome.FAILED
 
     async def _remove(self, transaction: Transaction, key: str) -> None:
@@ -648,6 +708,17 @@ class AsyncCourier:
             key=record.key, kind=record.kind, payload=leased.to_payload(), expires_at=record.expires_at, due_at=now + self._shell.policy.courier.lease
         )
         return leased
+
+
+def _dropped(cause: Cause, about: str, message: MessageKind, identifier: Identifier, credential: Credential | None) -> _Dropped:
+    return _Dropped(cause, about, message, identifier, None if credential is None else credential.id)
+
+
+def _why_nobody(credential: Credential | None) -> Cause:
+    """Return why nobody may have a message for that credential, or for nobody's identifier."""
+    if credential is None:
+        return Cause.UNKNOWN_IDENTIFIER
+    return Cause.DISABLED if credential.disabled else Cause.UNVERIFIED
 
 
 def _still_wanted(challenge: Challenge, item: CodeDue, now: datetime) -> bool:

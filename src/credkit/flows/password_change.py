@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from credkit.context import Context, Session, checked
 from credkit.credential import Credential
 from credkit.errors import CredkitError, Finding, FindingKind, InvalidIdentifier, PasswordRefused, Reason, Refused
+from credkit.events import EventKind
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
 from credkit.flows.histories import history_key, require_unfrozen
 from credkit.flows.metering import Charge, succeed
 from credkit.flows.passwords import as_typed, charge_try, compare_password, judge_password, site_words, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell
 from credkit.flows.sign_in import held_by
+from credkit.flows.trails import Trail
 from credkit.flows.transaction import Transaction
 from credkit.identifiers import Identifier
 from credkit.lifting import finish
@@ -46,6 +48,10 @@ class AsyncPasswordChange:
             PasswordRefused: The new password breaks a rule; all findings at once.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
+        with Trail(self._shell, EventKind.PASSWORD_CHANGE, context, who=who):
+            return await self._change(who, current, new, context)
+
+    async def _change(self, who: Session, current: PasswordInput, new: PasswordInput, context: Context) -> Changed:
         shell, context = self._shell, checked(context)
         place = shell.hashing.reserve()
         try:

@@ -13,12 +13,14 @@ from typing import Any
 from credkit.context import Context
 from credkit.credential import Credential
 from credkit.errors import Finding, FindingKind, PasswordRefused, Reason, Refused, StoreError
+from credkit.events import EventKind
 from credkit.flows.challenges import Challenges, sends_of
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
 from credkit.flows.histories import history_key, require_unfrozen
 from credkit.flows.metering import forget_uses
 from credkit.flows.passwords import as_typed, failed_passwords_of, is_password_of, judge_password, was_used_before
 from credkit.flows.shell import IdentifierInput, Shell
+from credkit.flows.trails import Trail
 from credkit.flows.transaction import Transaction
 from credkit.grants import GrantRecord
 from credkit.lifting import finish
@@ -57,7 +59,8 @@ class AsyncPasswordReset:
             InvalidIdentifier: It is not an email address or phone number.
             Refused: Too many requests for it, or from this network.
         """
-        return await self._challenges.begin(identifier, context)
+        with Trail(self._shell, EventKind.RESET_BEGIN, context) as trail:
+            return await self._challenges.begin(identifier, context, trail)
 
     async def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
         """Send the code again: the same one in the first half of its life, then a new one.
@@ -65,7 +68,8 @@ class AsyncPasswordReset:
         Raises:
             Refused: Not a ticket, too soon (`retry_after`), or no more sends on this ticket.
         """
-        return await self._challenges.resend(ticket, context)
+        with Trail(self._shell, EventKind.RESET_RESEND, context, given=ticket) as trail:
+            return await self._challenges.resend(ticket, context, trail)
 
     async def look(self, ticket: TicketInput, *, context: Context) -> Ticket:
         """Return the ticket's facts for a page that is shown again; count nothing.
@@ -81,7 +85,8 @@ class AsyncPasswordReset:
         Raises:
             Refused: Wrong (`tries_left`), expired, used, malformed (not counted), or too many tries.
         """
-        return await self._challenges.verify(ticket, code, context)
+        with Trail(self._shell, EventKind.RESET_VERIFY, context, given=ticket) as trail:
+            return await self._challenges.verify(ticket, code, context, trail)
 
     async def redeem(self, token: str, *, context: Context) -> Grant:
         """Return a grant for the token of a reset link, or for the whole link; for the POST of the page behind it, never for its GET.
@@ -89,7 +94,8 @@ class AsyncPasswordReset:
         Raises:
             Refused: TICKET_INVALID; expired or used.
         """
-        return await self._challenges.redeem(token, context)
+        with Trail(self._shell, EventKind.RESET_REDEEM, context, given=token) as trail:
+            return await self._challenges.redeem(token, context, trail)
 
     async def stop(self, token: str, identifier: IdentifierInput, *, context: Context) -> None:
         """Say "I did not ask": end a reset, by the link in its message and the address that message went to, typed (RS-18).
@@ -100,7 +106,8 @@ class AsyncPasswordReset:
             InvalidIdentifier: It is not an email address or phone number.
             Refused: TICKET_INVALID; CONFIRMATION_WRONG if the message went elsewhere.
         """
-        await self._challenges.stop(token, identifier, context)
+        with Trail(self._shell, EventKind.RESET_STOP, context, given=token) as trail:
+            await self._challenges.stop(token, identifier, context, trail)
 
     async def complete(self, grant: GrantInput, new_password: PasswordInput, *, context: Context) -> Changed:
         """Set the new password; end all sessions; tell every verified identifier; forget the wrong passwords of before.
@@ -112,11 +119,16 @@ class AsyncPasswordReset:
             Refused: Not a grant, expired, used, too many passwords proposed with it, or CHANGES_FROZEN while an undo is in dispute.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
+        with Trail(self._shell, EventKind.RESET, context, given=grant) as trail:
+            return await self._complete(trail, grant, new_password, context)
+
+    async def _complete(self, trail: Trail, grant: GrantInput, new_password: PasswordInput, context: Context) -> Changed:
         shell, now = self._shell, self._shell.clock.now()
         token = self._challenges.token_of_grant(grant)
         place = shell.hashing.reserve()
         try:
             spent = await shell.transact(lambda transaction: self._challenges.spend(transaction, token, context, now))
+            trail.of(spent.credential_id)
             credential = await self._credential(spent)
             return await self._set(place, spent, credential, new_password, context)
         finally:

@@ -9,8 +9,10 @@ from credkit.breaches import BreachCheckFailed, Fingerprint
 from credkit.credential import Credential
 from credkit.delivery import report_failure
 from credkit.errors import CredkitError, Finding, FindingKind, PasswordRefused, Reason
+from credkit.events import Cause, EventKind, Outcome
 from credkit.flows.metering import Charge, charge_all, load_meters, refund
 from credkit.flows.shell import Shell, Subject
+from credkit.flows.trails import note
 from credkit.flows.transaction import Transaction
 from credkit.identifiers import Identifier
 from credkit.lifting import awaited
@@ -112,6 +114,7 @@ async def _is_breached(shell: Shell, password: Secret) -> bool:
         if not shell.policy.breaches.accepts_unchecked:
             raise
         report_failure()
+        note(shell, EventKind.BREACH_UNCHECKED, Outcome.FAILED, cause=Cause.BREACH_LIST_FAILED)
         return False
 
 

@@ -12,9 +12,11 @@ from typing import Final
 from credkit.budgets import Limit
 from credkit.context import Context
 from credkit.errors import Reason
+from credkit.events import EventKind
 from credkit.flows.challenges import OUTBOX
 from credkit.flows.metering import charge_all, load_meters
 from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.trails import Trail
 from credkit.flows.transaction import Transaction
 from credkit.lifting import finish
 from credkit.outbox import ReminderDue
@@ -40,9 +42,14 @@ class AsyncReminder:
             Busy: Others kept writing; nothing was sent.
             StoreError: The store failed; it may or may not be sent, and the call can be repeated.
         """
+        with Trail(self._shell, EventKind.REMINDER, context) as trail:
+            await self._send(trail, identifier, context)
+
+    async def _send(self, trail: Trail, identifier: IdentifierInput, context: Context) -> None:
         shell, now = self._shell, self._shell.clock.now()
-        typed = shell.parse(identifier, context)
+        typed = trail.typed(shell.parse(identifier, context))
         item = ReminderDue(id=shell.fresh_id(), at=now, device=context.device, place=context.place, locale=context.locale, typed=typed)
+        trail.about(item.id)
 
         async def queue(transaction: Transaction) -> datetime:
             meters = await load_meters(shell, transaction, self._limits(item, context))

@@ -19,10 +19,12 @@ from credkit.context import Context, Session
 from credkit.credential import Credential
 from credkit.devices import Device, DeviceMark, device_cookie_name
 from credkit.errors import ConfigurationError, CredkitError, IdentifierTaken, PasswordRefused, Reason, Refused, SeveralAccounts
+from credkit.events import Cause, EventKind
 from credkit.flows.challenges import Challenges
 from credkit.flows.metering import Charge, load_meters, succeed
 from credkit.flows.passwords import as_typed, compare_password
 from credkit.flows.shell import IdentifierInput, Shell, Subject
+from credkit.flows.trails import Trail
 from credkit.flows.transaction import Transaction
 from credkit.identifiers import Identifier
 from credkit.lifting import finish
@@ -104,19 +106,26 @@ class AsyncSignIn:
             PasswordChangeRequired: Everything fits, but others may know the password; its `grant` sets a new one.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
+        with Trail(self._shell, EventKind.SIGN_IN, context) as trail:
+            return await self._by_password(trail, identifier, password, context)
+
+    async def _by_password(self, trail: Trail, identifier: IdentifierInput, password: PasswordInput, context: Context) -> SignedIn:
         shell = self._shell
-        typed = shell.parse(identifier, context)
+        typed = trail.typed(shell.parse(identifier, context))
         try:
             proposed = normalize_password(password)
         except PasswordRefused:
+            trail.because(Cause.IMPOSSIBLE_PASSWORD)
             raise Refused(Reason.SIGN_IN_FAILED) from None  # it cannot be anybody's password, so nothing is compared
         place = shell.hashing.reserve()
         try:
             credential = await shell.find(typed)
+            trail.of(_id_of(credential))
             tried = await self._charge(typed, credential, context)
             verification = await compare_password(shell, place, _hash_of(credential), proposed, tried.charges, typed=as_typed(password, proposed))
             # Whatever is missing or forbidden is looked at only now: one hash has been made in every case (PW-15).
             if credential is None or not verification.matches or not tried.allowed or not _may_sign_in(credential, typed):
+                trail.because(_cause_of_failure(credential, allowed=tried.allowed, matches=verification.matches))
                 raise Refused(Reason.SIGN_IN_FAILED)
             await succeed(shell, tried.charges)
             if credential.compromised:
@@ -153,7 +162,8 @@ class AsyncSignIn:
             InvalidIdentifier: It is not an email address or phone number.
             Refused: Too many requests for it, or from this network.
         """
-        return await self._codes.begin(identifier, context)
+        with Trail(self._shell, EventKind.SIGN_IN_BEGIN, context) as trail:
+            return await self._codes.begin(identifier, context, trail)
 
     async def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
         """Send the code again: the same one in the first half of its life, then a new one.
@@ -162,7 +172,8 @@ class AsyncSignIn:
             ConfigurationError: The policy has no sign-in by code.
             Refused: Not a ticket, too soon (`retry_after`), or no more sends on this ticket.
         """
-        return await self._codes.resend(ticket, context)
+        with Trail(self._shell, EventKind.SIGN_IN_RESEND, context, given=ticket) as trail:
+            return await self._codes.resend(ticket, context, trail)
 
     async def look(self, ticket: TicketInput, *, context: Context) -> Ticket:
         """Return the ticket's facts for a page that is shown again; count nothing.
@@ -181,14 +192,19 @@ class AsyncSignIn:
             Refused: Wrong (`tries_left`), expired, used, malformed (not counted), or SIGN_IN_FAILED: the sign-in has changed since the code was sent.
             PasswordChangeRequired: Everything fits, but others may know the password; its `grant` sets a new one.
         """
+        with Trail(self._shell, EventKind.SIGN_IN_VERIFY, context, given=ticket) as trail:
+            return await self._by_code(trail, ticket, code, context)
+
+    async def _by_code(self, trail: Trail, ticket: TicketInput, code: str, context: Context) -> SignedIn:
         shell, codes, now = self._shell, self._codes, self._shell.clock.now()
-        token = codes.token_of_grant(await codes.verify(ticket, code, context))
+        token = codes.token_of_grant(await codes.verify(ticket, code, context, trail))
         try:
             proved = await shell.transact(lambda transaction: codes.spend(transaction, token, context, now))
         except Refused:
             raise Refused(Reason.CODE_USED) from None  # the other call of a double click has signed in
         credential = None if proved.credential_id is None else await shell.get(proved.credential_id)
         if credential is None or credential.generation != proved.generation or not _may_sign_in(credential, proved.identifier):
+            trail.because(Cause.DISABLED if credential is not None and credential.disabled else Cause.CHANGED)
             raise Refused(Reason.SIGN_IN_FAILED)
         if credential.compromised:
             raise PasswordChangeRequired(await self._granted(credential, proved.identifier, context, by_password=False))
@@ -276,6 +292,21 @@ def _is_text(value: object) -> bool:
 def _hash_of(credential: Credential | None) -> str | None:
     """Return what to compare with; no local of a caller holds it, which a report of a refusal could show."""
     return None if credential is None else credential.password_hash
+
+
+def _id_of(credential: Credential | None) -> str | None:
+    return None if credential is None else credential.id
+
+
+def _cause_of_failure(credential: Credential | None, *, allowed: bool, matches: bool) -> Cause:
+    """Return why nobody was signed in: the first of what stood in the way."""
+    if credential is None:
+        return Cause.UNKNOWN_IDENTIFIER
+    if not allowed:
+        return Cause.LIMIT_OF_CREDENTIAL
+    if not matches:
+        return Cause.WRONG_PASSWORD
+    return Cause.DISABLED if credential.disabled else Cause.UNVERIFIED
 
 
 def _may_sign_in(credential: Credential, typed: Identifier) -> bool:

@@ -11,9 +11,12 @@ from typing import Any
 from credkit.context import Context
 from credkit.credential import Credential, Mark, NewCredential, Registered, Standing
 from credkit.errors import IdentifierTaken, Reason, Refused
+from credkit.events import EventKind
 from credkit.flows.challenges import Challenges
+from credkit.flows.lookalikes import note_look_alike
 from credkit.flows.passwords import judge_password
 from credkit.flows.shell import IdentifierInput, Shell
+from credkit.flows.trails import Trail
 from credkit.grants import GrantRecord
 from credkit.lifting import finish
 from credkit.ports import AsyncHashingPlace
@@ -49,7 +52,8 @@ class AsyncSignUp:
             InvalidIdentifier: It is not an email address or phone number, or a number that is sent no text messages (PHONE_NOT_SUPPORTED).
             Refused: Too many requests for it, or from this network.
         """
-        return await self._challenges.begin(self._shell.parse_new(identifier, context), context)
+        with Trail(self._shell, EventKind.SIGN_UP_BEGIN, context) as trail:
+            return await self._challenges.begin(trail.typed(self._shell.parse_new(identifier, context)), context, trail)
 
     async def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
         """Send the code again: the same one in the first half of its life, then a new one.
@@ -57,7 +61,8 @@ class AsyncSignUp:
         Raises:
             Refused: Not a ticket, too soon (`retry_after`), or no more sends on this ticket.
         """
-        return await self._challenges.resend(ticket, context)
+        with Trail(self._shell, EventKind.SIGN_UP_RESEND, context, given=ticket) as trail:
+            return await self._challenges.resend(ticket, context, trail)
 
     async def look(self, ticket: TicketInput, *, context: Context) -> Ticket:
         """Return the ticket's facts for a page that is shown again; count nothing.
@@ -73,7 +78,8 @@ class AsyncSignUp:
         Raises:
             Refused: Wrong (`tries_left`), expired, used, malformed (not counted), or too many tries.
         """
-        return await self._challenges.verify(ticket, code, context)
+        with Trail(self._shell, EventKind.SIGN_UP_VERIFY, context, given=ticket) as trail:
+            return await self._challenges.verify(ticket, code, context, trail)
 
     async def complete(self, grant: GrantInput, password: PasswordInput, *, context: Context, extra: object = None) -> Credential:
         """Add the credential and return it; *extra* goes to `CredentialStore.add` unseen, for the host's own rows.
@@ -85,14 +91,22 @@ class AsyncSignUp:
             Refused: Not a grant, expired, used, too many passwords proposed, or the identifier was taken meanwhile.
             Busy: Too many passwords are being hashed; nothing was counted.
         """
+        with Trail(self._shell, EventKind.SIGN_UP, context, given=grant) as trail:
+            return await self._complete(trail, grant, password, context, extra)
+
+    async def _complete(self, trail: Trail, grant: GrantInput, password: PasswordInput, context: Context, extra: object) -> Credential:
         shell, now = self._shell, self._shell.clock.now()
         token = self._challenges.token_of_grant(grant)
         place = shell.hashing.reserve()
         try:
             # The commit that takes a try also marks the grant as being spent, before anything can be added with it.
             spent = await shell.transact(lambda transaction: self._challenges.spend(transaction, token, context, now))
+            trail.typed(spent.identifier)
             chosen = await judge_password(shell, password, [spent.identifier])
-            return await self._add(place, spent, chosen, context, extra)
+            added = await self._add(place, spent, chosen, context, extra)
+            trail.of(added.id)
+            await note_look_alike(shell, spent.identifier, added.id)
+            return added
         finally:
             place.release()
 

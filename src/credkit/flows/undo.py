@@ -16,6 +16,7 @@ from credkit.context import Context, checked
 from credkit.credential import Credential
 from credkit.edits import Shown
 from credkit.errors import Busy, PasswordRefused, Reason, Refused
+from credkit.events import EventKind
 from credkit.flows.approvals import typed_in_full
 from credkit.flows.challenges import OUTBOX, Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, fence, intent_of, put_notices
@@ -23,6 +24,7 @@ from credkit.flows.histories import MEMORY, UNDO, load_history, put_history
 from credkit.flows.metering import succeed
 from credkit.flows.passwords import as_typed, charge_try, compare_password
 from credkit.flows.shell import IdentifierInput, Shell
+from credkit.flows.trails import Trail
 from credkit.flows.transaction import ATTEMPTS, Transaction
 from credkit.flows.undoing import roll_back
 from credkit.history import Dispute, Entry, History, contest_secret, hash_before, undo_secret
@@ -133,12 +135,17 @@ class AsyncUndo:
         Raises:
             Refused: UNDO_INVALID, UNDO_PROOF_REQUIRED where there is no such identifier, or too many requests.
         """
+        with Trail(self._shell, EventKind.UNDO_BEGIN, context) as trail:
+            return await self._begin(trail, token, context, channel)
+
+    async def _begin(self, trail: Trail, token: str, context: Context, channel: int) -> Ticket:
         found = await self._find(_token_in(token))
+        trail.of(found.credential.id)
         channels = self._channels(found)
         if not 0 <= channel < len(channels):
             raise Refused(Reason.UNDO_PROOF_REQUIRED)
         binding = Binding(destination=channels[channel], credential_id=found.credential.id)
-        return await self._challenges.begin(channels[channel], context, binding=binding)
+        return await self._challenges.begin(channels[channel], context, trail, binding=binding)
 
     async def resend(self, ticket: TicketInput, *, context: Context) -> Ticket:
         """Send the code again: the same one in the first half of its life, then a new one.
@@ -146,7 +153,8 @@ class AsyncUndo:
         Raises:
             Refused: Not a ticket, too soon (`retry_after`), or no more sends on this ticket.
         """
-        return await self._challenges.resend(ticket, context)
+        with Trail(self._shell, EventKind.UNDO_RESEND, context, given=ticket) as trail:
+            return await self._challenges.resend(ticket, context, trail)
 
     async def verify(self, ticket: TicketInput, code: str, *, context: Context) -> Grant:
         """Return a grant for the right code. A repeated right code gives the same grant for 30 seconds.
@@ -154,7 +162,8 @@ class AsyncUndo:
         Raises:
             Refused: Wrong (`tries_left`), expired, used, malformed (not counted), or too many tries.
         """
-        return await self._challenges.verify(ticket, code, context)
+        with Trail(self._shell, EventKind.UNDO_VERIFY, context, given=ticket) as trail:
+            return await self._challenges.verify(ticket, code, context, trail)
 
     async def complete(self, token: str, *, context: Context, grant: GrantInput | None = None, password: PasswordInput | None = None) -> Changed:
         """Undo that change and all later ones, on the strength of a *grant* or of the *password* of before; end all sessions; tell everybody.
@@ -166,8 +175,13 @@ class AsyncUndo:
             Refused: UNDO_INVALID, UNDO_PROOF_REQUIRED, CURRENT_PASSWORD_WRONG, TOO_MANY_TRIES, or another sign-in has an identifier by now.
             Busy: Too many passwords are being hashed, or others kept writing the credential.
         """
+        with Trail(self._shell, EventKind.UNDO, context, given=token) as trail:
+            return await self._complete(trail, token, context, grant, password)
+
+    async def _complete(self, trail: Trail, token: str, context: Context, grant: GrantInput | None, password: PasswordInput | None) -> Changed:
         shell, context = self._shell, checked(context)
         found = await self._find(_token_in(token))
+        trail.of(found.credential.id)
         if grant is not None:
             proof = await self._prove_by_code(found, grant, context)
         elif password is not None:
@@ -193,9 +207,14 @@ class AsyncUndo:
             Refused: UNDO_INVALID, CONFIRMATION_WRONG.
             Busy: Others kept writing the credential.
         """
+        with Trail(self._shell, EventKind.UNDO_DISPUTE, context, given=token) as trail:
+            return await self._dispute(trail, token, typed, context)
+
+    async def _dispute(self, trail: Trail, token: str, typed: IdentifierInput, context: Context) -> UndoReview:
         shell, context, link = self._shell, checked(context), _token_in(token)
         confirmed = shell.parse(typed, context)
         found = await self._find(link)
+        trail.of(found.credential.id)
         typed_in_full(confirmed, found.holder)
         if found.history.dispute is None:
             await self._open_dispute(found, context)
@@ -210,9 +229,14 @@ class AsyncUndo:
             InvalidIdentifier: *typed* is not an email address or phone number.
             Refused: UNDO_INVALID where there is nothing to object to any more, CONFIRMATION_WRONG.
         """
+        with Trail(self._shell, EventKind.UNDO_CONTEST, context, given=token) as trail:
+            await self._contest(trail, token, typed, context)
+
+    async def _contest(self, trail: Trail, token: str, typed: IdentifierInput, context: Context) -> None:
         shell, now, context, link = self._shell, self._shell.clock.now(), checked(context), _token_in(token)
         confirmed = shell.parse(typed, context)
         credential, holder = await self._contester(await self._history(link), link)
+        trail.of(credential.id)
         typed_in_full(confirmed, holder)
 
         async def object_to(transaction: Transaction) -> None:
