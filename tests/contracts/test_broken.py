@@ -16,6 +16,7 @@ from credkit.testing.broken.breaches import BlockingBreaches, SoundBreaches
 from credkit.testing.broken.credentials import BlockingCredentials, RaisesForNobody, SoundCredentials
 from credkit.testing.broken.hashing import BlockingHashing, SoundHashing
 from credkit.testing.broken.notifiers import BlockingNotifier, SoundNotifier
+from credkit.testing.broken.observers import SoundObserver
 from credkit.testing.broken.records import BlockingRecords, ForgetsEarly, SoundRecords
 from credkit.testing.contracts import (
     AsyncBreachListContract,
@@ -28,6 +29,7 @@ from credkit.testing.contracts import (
     CredentialStoreContract,
     HashingContract,
     NotifierContract,
+    ObserverContract,
     RecordStoreContract,
     async_report,
     report,
@@ -188,6 +190,28 @@ def test_a_broken_one_is_caught(run: Runner, sound: type, name: str, broken: typ
 def test_the_sound_one_that_a_gallery_is_made_of_passes(sound: type, run: Runner) -> None:
     for name in kills(CONTRACTS[sound][0]):
         run(sound, name, sound())
+
+
+class Observers(ObserverContract):
+    def seen(self, observer: Any) -> Any:
+        return observer.lines
+
+
+def test_every_test_of_observers_names_one_of_the_gallery_and_each_is_named() -> None:
+    assert set(kills(ObserverContract).values()) == {kind.__name__ for kind in BROKEN[SoundObserver]}
+
+
+@pytest.mark.parametrize(("name", "broken"), kills(ObserverContract).items())
+def test_a_broken_observer_is_caught(name: str, broken: str) -> None:
+    (kind,) = [kind for kind in BROKEN[SoundObserver] if kind.__name__ == broken]
+    found = report(Observers, kind)
+    assert name in found.broken
+
+
+def test_a_sound_observer_keeps_every_duty() -> None:
+    found = report(Observers, SoundObserver)
+    assert found.holds
+    assert set(found.kept) == set(kills(ObserverContract))
 
 
 def reports(store: type) -> list[ContractReport]:

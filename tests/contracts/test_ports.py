@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 from credkit.breaches import AsyncOfflineCorpus, AsyncRangeService, OfflineCorpus, RangeService, build_corpus
 from credkit.hashing import ThreadHashing
 from credkit.notifiers.console import ConsoleNotifier
+from credkit.observers import Counters, LoggingObserver, ObserverGroup
 from credkit.passwords import Gate, PasswordHasher, Pbkdf2
-from credkit.testing import AsyncInbox, Inbox, InstantHashing, SeededEntropy, cheap_hasher
+from credkit.testing import AsyncInbox, Inbox, InstantHashing, Recorder, SeededEntropy, cheap_hasher
 from credkit.testing.contracts import (
     AsyncBreachListContract,
     AsyncHashingContract,
@@ -22,6 +24,7 @@ from credkit.testing.contracts import (
     BreachListContract,
     HashingContract,
     NotifierContract,
+    ObserverContract,
     Sent,
 )
 from credkit.testing.kits import keys_for_tests
@@ -180,3 +183,33 @@ class TestAsyncInstantHashing(AsyncHashingContract):
     @pytest.fixture
     def hasher(self) -> InstantHashing:
         return InstantHashing(SeededEntropy("contract"), [])
+
+
+class TestRecorder(ObserverContract):
+    @pytest.fixture
+    def observer(self) -> Recorder:
+        return Recorder()
+
+    def seen(self, observer: Any) -> list[str]:
+        return [repr(event) for event in observer.seen]
+
+
+class TestLoggingObserver(ObserverContract):
+    @pytest.fixture
+    def observer(self, caplog: pytest.LogCaptureFixture) -> LoggingObserver:
+        caplog.set_level(logging.DEBUG)
+        self.log = caplog
+        return LoggingObserver()
+
+    def seen(self, observer: Any) -> list[str]:
+        return [line.getMessage() for line in self.log.records]
+
+
+class TestGroup(ObserverContract):
+    @pytest.fixture
+    def observer(self) -> ObserverGroup:
+        self.last = Recorder()
+        return ObserverGroup([Counters(), self.last])
+
+    def seen(self, observer: Any) -> list[str]:
+        return [repr(event) for event in self.last.seen]

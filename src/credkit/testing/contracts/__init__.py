@@ -6,6 +6,7 @@ from credkit.testing.contracts.breaches import AsyncBreachListContract, BreachLi
 from credkit.testing.contracts.credentials import AsyncCredentialStoreContract, CredentialStoreContract
 from credkit.testing.contracts.hashing import AsyncHashingContract, HashingContract
 from credkit.testing.contracts.notifiers import AsyncNotifierContract, NotifierContract, Sent
+from credkit.testing.contracts.observers import ObserverContract
 from credkit.testing.contracts.records import AsyncRecordStoreContract, RecordStoreContract
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "CredentialStoreContract",
     "HashingContract",
     "NotifierContract",
+    "ObserverContract",
     "RecordStoreContract",
     "Sent",
     "async_report",
