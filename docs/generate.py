@@ -19,7 +19,7 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any, Final
 
-from credkit import Context, errors
+from credkit import Context, errors, events
 from credkit.approvals import TRANSITIONS, Approval, ApprovalPolicy, Event, State, Step, moved
 from credkit.breaches import BreachPolicy
 from credkit.budgets import Delays, Limit, Tally
@@ -31,7 +31,7 @@ from credkit.history import Dispute, Entry, History, Hold, UndoPolicy
 from credkit.identifiers import EmailAddress, parse_identifier
 from credkit.messages import Message, MessageKind
 from credkit.otp import Binding, Challenge, Issue, Link, OtpPolicy, Rung
-from credkit.outbox import ApprovalDue, CodeDue, DisputeDue, Intent, NoticeDue, ReminderDue
+from credkit.outbox import ApprovalDue, CodeDue, DisputeDue, EventDue, Intent, NoticeDue, ReminderDue
 from credkit.passwords import OWASP_MINIMUM, RFC_9106_LOW_MEMORY, HashingProfile, PasswordRules
 from credkit.payloads import from_payload
 from credkit.policy import CourierPolicy, Limits, Policy
@@ -47,6 +47,7 @@ from credkit.testing.broken.breaches import SoundBreaches
 from credkit.testing.broken.credentials import SoundCredentials
 from credkit.testing.broken.hashing import SoundHashing
 from credkit.testing.broken.notifiers import SoundNotifier
+from credkit.testing.broken.observers import SoundObserver
 from credkit.testing.broken.records import SoundRecords
 from credkit.testing.contracts import (
     AsyncBreachListContract,
@@ -54,6 +55,7 @@ from credkit.testing.contracts import (
     AsyncHashingContract,
     AsyncNotifierContract,
     AsyncRecordStoreContract,
+    ObserverContract,
 )
 from credkit.testing.contracts._kills import kills as contract_kills
 from credkit.testing.fakes import START
@@ -339,6 +341,7 @@ SOURCES: Final = {
     "grant_tries": "own: enough to find an acceptable password",
     "device_lifetime": "own; NIST SP 800-63B-4 5: it is no authenticator; 1 to 366 days",
     "password_history": "own: no standard asks for it; ceiling 10, about a second of hashing",
+    "audit": "ASVS 16.5.3; OWASP Logging cheat sheet: a failing log stops nobody and opens nothing",
     "gate": "memory: 256 MiB a process at most; ASVS 15.2.2",
     "breaches.on_failure": "NIST SP 800-63B-4 3.1.1.2 and ASVS 6.2.12 leave it open",
     "breaches.at_least": "NIST SP 800-63B-4 3.1.1.2; ASVS 6.2.12",
@@ -426,6 +429,44 @@ def attribute_docstrings(module: Any, owner: str | None) -> dict[str, str]:
         if isinstance(target, ast.Name) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
             found[target.id] = after.value.value
     return found
+
+
+# Events ----------------------------------------------------------------------------------------------------------------
+
+
+def audit_events() -> str:
+    """Every kind of event: which call tells it, and what it is called elsewhere."""
+    explained = attribute_docstrings(events, "EventKind")
+    rows: list[tuple[str, ...]] = []
+    for kind in events.EventKind:
+        told_by = prose(explained.get(kind.name)) if kind.call is None else f"`kit.{kind.call}`"
+        rows.append((f"`{kind}`", told_by, *(f"`{_owasp(kind, outcome)}`" for outcome in (events.Outcome.SUCCESS, events.Outcome.REFUSED))))
+    return table(("event", "told by", "success", "refused"), rows)
+
+
+def owasp_reasons() -> str:
+    """Every reason that has a word of its own in the OWASP vocabulary."""
+    words = {r: {_owasp(kind, events.Outcome.REFUSED, r) for kind in events.EventKind} for r in errors.Reason}
+    alone = {r: word for r, (word, *others) in words.items() if not others}
+    return table(
+        ("OWASP vocabulary", "reasons"), [(f"`{word}`", ", ".join(f"`{r}`" for r in alone if alone[r] == word)) for word in sorted(set(alone.values()))]
+    )
+
+
+def _owasp(kind: events.EventKind, outcome: events.Outcome, reason: errors.Reason | None = None) -> str:
+    return events.owasp_name(events.Event(id="", kind=kind, outcome=outcome, at=START, site="", reason=reason))
+
+
+def causes() -> str:
+    """Every true reason."""
+    explained = attribute_docstrings(events, "Cause")
+    return table(("cause", "meaning"), [(f"`{cause}`", prose(explained[cause.name])) for cause in events.Cause])
+
+
+def event_fields() -> str:
+    """What stands in an event."""
+    explained = attribute_docstrings(events, "Event")
+    return table(("field", "meaning"), [(f"`{field.name}`", prose(explained[field.name])) for field in fields(events.Event)])
 
 
 # Account settings and undo ---------------------------------------------------------------------------------------------
@@ -750,6 +791,12 @@ INVENTORY: Final[Mapping[type, Mapping[str, tuple[str, str]]]] = {
         "turned_down": ("personal", "Where the host's check has not let it go."),
         "known": ("personal", "The known device that asked, if one did: its id, and the credential and epoch it is known to."),
     },
+    EventDue: _OUTBOX
+    | {
+        "change_id": ("state", "The change that the observer is to be told of."),
+        "kind": ("state", "What kind of change."),
+        "credential_id": ("state", "Whose."),
+    },
     ReminderDue: _OUTBOX
     | {
         "typed": ("personal", "What was typed; finds the owner, if there is one."),
@@ -892,6 +939,7 @@ RETENTION: Final[Mapping[type, str]] = {
     GrantRecord: "until 30 minutes after it ends",
     Tally: "for the span of its limit and a 24th, from its newest use",
     CodeDue: f"until it is sent or concerns nobody, else {_SHORT}",
+    EventDue: "until the observer has taken it in",
     ReminderDue: "until it is sent or concerns nobody, else for an hour",
     ApprovalDue: f"until it is sent or has been answered, else {_REQUEST}",
     DisputeDue: "until the dispute is over",
@@ -935,6 +983,7 @@ _SOUND: Final[Mapping[type, type]] = {
     AsyncNotifierContract: SoundNotifier,
     AsyncHashingContract: SoundHashing,
     AsyncBreachListContract: SoundBreaches,
+    ObserverContract: SoundObserver,
 }
 SMALL: Final[Mapping[str, tuple[Mapping[str, tuple[str, str]], str]]] = {
     "Edit": (
@@ -1001,6 +1050,10 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "kit": kit,
     "fixed": fixed,
     "inventory": inventory,
+    "events": audit_events,
+    "owasp-reasons": owasp_reasons,
+    "causes": causes,
+    "event-fields": event_fields,
     "kills": kills,
     "round-trips": round_trips,
     "messages": messages,
