@@ -152,6 +152,22 @@ def test_trouble_is_told_by_its_name_and_by_nothing_that_it_says(monkeypatch: py
     assert "secret-of-the-driver" not in repr(event)
 
 
+def test_a_success_has_no_cause_whatever_was_feared_on_the_way() -> None:
+    made = world()
+    with Trail(made.kit.sign_in._flow._shell, EventKind.SIGN_IN, CONTEXT) as trail:
+        trail.because(Cause.WRONG_PASSWORD)
+    assert made.events.assert_saw(EventKind.SIGN_IN, Outcome.SUCCESS).cause is None
+
+
+def test_a_decision_made_again_forgets_why_the_one_before_was_refused() -> None:
+    made = world()
+    with pytest.raises(Refused), Trail(made.kit.sign_in._flow._shell, EventKind.SIGN_IN, CONTEXT) as trail:
+        trail.because(Cause.WRONG_CODE)
+        trail.because(None)
+        raise Refused(Reason.TICKET_INVALID)
+    assert made.events.assert_saw(EventKind.SIGN_IN, Outcome.REFUSED).cause is None
+
+
 def test_a_call_that_is_broken_off_is_told_of() -> None:
     made = world()
     flow = made.kit.sign_in._flow

@@ -22,7 +22,7 @@ from credkit.passwords import PasswordHasher
 from credkit.policy import CourierPolicy, Policy
 from credkit.ports import AsyncioPause, SleepingPause, SystemClock, SystemEntropy
 from credkit.stores.memory import AsyncMemoryStores, MemoryStores
-from credkit.testing import AsyncInbox, Inbox, cheap_hasher, kit_for_tests
+from credkit.testing import AsyncInbox, Inbox, Recorder, cheap_hasher, kit_for_tests
 from credkit.testing.kits import keys_for_tests, site_for_tests
 from flows import journeys
 from flows.journeys import ADA, BOB, CONTEXT, NEW, OLD, OTHER, PAUSE, in_a_child, in_a_fresh_python, refusal, signs_in
@@ -99,6 +99,30 @@ def test_building_starts_no_thread_and_makes_no_hash(kind: Any, needed: Callable
     assert threading.active_count() == before
     assert hasher.calls == []
     assert "_argon2" not in vars(hasher)
+
+
+@both
+def test_an_audit_that_is_required_needs_an_observer(kind: Any, needed: Callable[..., dict[str, Any]]) -> None:
+    policy = Policy(audit="required")
+    with pytest.raises(ConfigurationError, match="needs an observer"):
+        kind(**needed(policy=policy))
+    assert kind(**needed(policy=policy, observer=Recorder())).policy is policy
+
+
+@both
+def test_an_observer_that_nobody_would_await_is_refused(kind: Any, needed: Callable[..., dict[str, Any]]) -> None:
+    class Waiting:
+        async def saw(self, event: object) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="no coroutine function"):
+        kind(**needed(observer=Waiting()))
+
+
+def test_a_sibling_tells_the_same_observer_of_its_own_site() -> None:
+    world = kit_for_tests()
+    sibling = world.kit.at(site_for_tests("other"), credentials=MemoryStores().credentials, notifier=Inbox())
+    sibling.reminder.send(ADA, context=CONTEXT)
+    assert {event.site for event in world.events.seen} == {"other"}
 
 
 def test_building_opens_no_file_no_socket_and_no_database() -> None:

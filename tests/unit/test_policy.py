@@ -83,6 +83,7 @@ def test_the_limits_as_shipped_are_those_of_the_sources() -> None:
         ({"gate": -1}, "gate"),
         ({"gate_queue": -1}, "gate"),
         ({"reset_by": "magic"}, "reset_by"),
+        ({"audit": "never"}, "audit"),
         ({"reset_by": ""}, "reset_by"),
     ],
 )
@@ -103,6 +104,7 @@ def test_a_setting_out_of_its_bounds_is_refused(settings: dict[str, Any], about:
         {"gate_queue": 0},
         {"reset_by": "code"},
         {"reset_by": "link"},
+        {"audit": "required"},
     ],
 )
 def test_a_setting_on_its_bound_is_taken(settings: dict[str, Any]) -> None:
