@@ -161,9 +161,10 @@ def test_a_success_has_no_cause_whatever_was_feared_on_the_way() -> None:
 
 def test_a_decision_made_again_forgets_why_the_one_before_was_refused() -> None:
     made = world()
-    with pytest.raises(Refused), Trail(made.kit.sign_in._flow._shell, EventKind.SIGN_IN, CONTEXT) as trail:
-        trail.because(Cause.WRONG_CODE)
-        trail.because(None)
+    trail = Trail(made.kit.sign_in._flow._shell, EventKind.SIGN_IN, CONTEXT)
+    trail.because(Cause.WRONG_CODE)
+    trail.because(None)
+    with pytest.raises(Refused), trail:
         raise Refused(Reason.TICKET_INVALID)
     assert made.events.assert_saw(EventKind.SIGN_IN, Outcome.REFUSED).cause is None
 
