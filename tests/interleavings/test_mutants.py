@@ -291,8 +291,8 @@ MUTANTS = (
     Mutant(
         "a destination gets one message more than its limit",
         "credkit.flows.courier",
-        "        if any(meter.full(now) for meter in meters):\n            return None\n",
-        "        if any(meter.used(now) > meter.limit.count for meter in meters):\n            return None\n",
+        "any(meter.used(now) >= (",
+        "any(meter.used(now) > (",
         lambda: LIMITS.test_no_order_of_three_calls_exceeds_the_limit_by_one("sends_hour"),
     ),
     Mutant(

@@ -239,6 +239,7 @@ SILENT: dict[str, Callable[[Stage], Iterator[Subject]]] = {
     "sends_hour": destinations,
     "sends_day": destinations,
     "account_sends": owner,
+    "device_sends": owner,
     "password_failures": owner,
 }
 """Limits of a credential or of a destination, with whom they count: nothing of them may show (F13)."""
