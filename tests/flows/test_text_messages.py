@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import phonenumbers
 import pytest
 
+from credkit.context import Context
 from credkit.credential import Credential, Registered, Standing
 from credkit.errors import ConfigurationError, Reason, Refused, SendCheckFailed, StoreError
 from credkit.identifiers import PhoneNumber
@@ -127,6 +129,17 @@ def test_a_message_that_is_tried_again_counts_once_towards_the_cap() -> None:
     world.clock.advance(timedelta(minutes=1))
     world.kit.courier.run_due()
     assert [message.to.canonical for message in world.inbox.messages] == [PHONE]
+
+
+def test_what_is_kept_for_known_devices_is_no_way_past_the_cap() -> None:
+    limits = replace(Policy().limits, sends_hour=replace(Policy().limits.sends_hour, count=1))
+    world = kit_for_tests(policy=Policy(sms=SmsPolicy(regions="anywhere", per_day=2), limits=limits))
+    journeys.ada(world, PHONE, preferred=journeys.parsed(PHONE))
+    here = Context(device_mark=world.kit.sign_in.with_password(ADA, OLD, context=CONTEXT).device_mark.text)
+    for context in (CONTEXT, CONTEXT, here, here):
+        world.kit.reset.begin(PHONE, context=context)
+        world.clock.advance(timedelta(minutes=2))
+    assert [message.to.canonical for message in world.inbox.messages].count(PHONE) == 2
 
 
 def test_notices_of_changes_are_neither_counted_nor_held_back() -> None:

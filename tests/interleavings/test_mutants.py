@@ -16,7 +16,16 @@ from types import FunctionType, ModuleType
 import pytest
 
 from credkit.testing import BadSchedule
-from interleavings import test_account_settings, test_limits, test_links, test_password_reset, test_sign_in, test_sign_up, test_transaction
+from interleavings import (
+    test_account_settings,
+    test_limits,
+    test_links,
+    test_password_reset,
+    test_sign_in,
+    test_sign_in_by_code,
+    test_sign_up,
+    test_transaction,
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Mutant:
     found_by: Callable[[], None]
 
 
-RESET, SIGN_IN, SIGN_UP, SETTINGS = test_password_reset, test_sign_in, test_sign_up, test_account_settings
+BY_CODE, RESET, SIGN_IN, SIGN_UP, SETTINGS = test_sign_in_by_code, test_password_reset, test_sign_in, test_sign_up, test_account_settings
 LIMITS, LINKS = test_limits, test_links
 
 MUTANTS = (
@@ -329,6 +338,34 @@ MUTANTS = (
         "stopped=True, link=None)",
         "stopped=True)",
         lambda: LINKS.test_once_its_addressee_did_not_ask_a_reset_earns_nothing("link"),
+    ),
+    Mutant(
+        "one code signs in as often as a grant may be tried",
+        "credkit.flows.challenges",
+        "1 if self.purpose is Purpose.SIGN_IN else self.shell.policy.grant_tries",
+        "self.shell.policy.grant_tries",
+        BY_CODE.test_two_right_codes_sign_in_exactly_once,
+    ),
+    Mutant(
+        "a code signs in although a reset has come between",
+        "credkit.flows.sign_in",
+        "credential.generation != proved.generation or ",
+        "",
+        lambda: BY_CODE.explore_together(("verify", "complete"), faults=0),
+    ),
+    Mutant(
+        "the stop of strangers holds for a known device",
+        "credkit.flows.sign_in",
+        "device is not None or not silent.full(now)",
+        "not silent.full(now)",
+        SIGN_IN.test_an_owner_on_a_known_device_signs_in_whatever_two_strangers_do_at_that_moment,
+    ),
+    Mutant(
+        "each stripe of a limit allows what the whole does",
+        "credkit.budgets",
+        "count=share + (number < rest)",
+        "count=self.count",
+        lambda: LIMITS.test_no_order_of_three_calls_exceeds_the_limit_by_one("network_passwords"),
     ),
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from credkit.budgets import BUCKETS, KEPT, Limit, Tally
+from credkit.budgets import BUCKETS, KEPT, STRIPES, Delays, Limit, Tally
 from credkit.payloads import UnreadableRecord
 from credkit.testing.fakes import START
 
@@ -211,3 +211,34 @@ def test_a_bucket_is_a_twenty_fourth_of_the_span() -> None:
     # What the properties above call "a bucket too long" is what the module says it is.
     assert (BUCKETS, KEPT) == (24, 50)
     assert width(Limit(name="x", count=1, per=timedelta(days=1))) == timedelta(hours=1)
+
+
+# Waits ------------------------------------------------------------------------------------------------------------------
+
+WAITS = Delays(name="x", count=4, per=timedelta(days=1), first=timedelta(seconds=30), longest=timedelta(hours=1))
+
+
+@thorough
+@given(st.lists(st.one_of(st.just(0), st.integers(0, 40), st.integers(0, 4000), st.integers(0, 90_000)), min_size=1, max_size=80))
+def test_however_somebody_tries_no_two_tries_are_closer_than_the_wait_and_a_day_has_few(gaps_in_seconds: list[int]) -> None:
+    tally, made, now = Tally(), list[datetime](), START  # PW-18
+    for gap in gaps_in_seconds:
+        now += timedelta(seconds=gap)
+        if WAITS.full((tally,), now):
+            assert timedelta(0) < WAITS.retry_after((tally,), now) <= WAITS.longest
+            assert not WAITS.full((tally,), now + WAITS.retry_after((tally,), now))
+            continue
+        lately = sum(now - moment < WAITS.per for moment in made)
+        assert not made or now - made[-1] >= WAITS.wait(lately)
+        tally = WAITS.charge(tally, now)
+        made.append(now)
+    # Four at once, seven waits of together about an hour, and one an hour: in any day.
+    assert all(sum(timedelta(0) <= moment - first < WAITS.per for moment in made) <= 4 + 8 + 24 for first in made)
+
+
+@given(st.integers(1, 10**9))
+def test_the_stripes_of_a_limit_come_to_its_own_count_and_differ_by_one_at_the_most(count: int) -> None:
+    counts = [stripe.count for stripe in Limit(name="x", count=count, per=timedelta(hours=1)).stripes]
+    assert sum(counts) == count
+    assert len(counts) in {1, STRIPES}
+    assert max(counts) - min(counts) <= 1
