@@ -43,7 +43,8 @@ def from_own_pages(request: Request) -> None:
 
 
 def context_of(request: Request) -> Context:
-    return Context(network_key=request.client.host if request.client else None, device=request.headers.get("user-agent"))
+    network, mark = request.client.host if request.client else None, request.cookies.get(kit.sign_in.device_cookie_name)
+    return Context(network_key=network, device=request.headers.get("user-agent"), device_mark=mark)
 
 
 app = FastAPI(lifespan=lifespan, dependencies=[Depends(from_own_pages)])
@@ -99,6 +100,7 @@ async def sign_in(context: Asker, response: Response, identifier: Text = "", pas
     name = secrets.token_urlsafe(32)  # a new session id at every sign-in
     sessions[name] = signed_in.session
     response.set_cookie(SESSION, name, **flags)
+    response.set_cookie(**signed_in.device_mark.cookie())  # stays after sign-out
 
 
 @app.get("/me")
@@ -132,5 +134,7 @@ async def reset_verify(context: Asker, response: Response, code: Text = "", held
 
 @app.post("/reset/complete")
 async def reset_complete(context: Asker, response: Response, password: Hidden = NOTHING, held: Annotated[str, Cookie(alias=RESET)] = "") -> None:
-    await kit.reset.complete(held, password, context=context)
+    changed = await kit.reset.complete(held, password, context=context)
     response.set_cookie(**kit.reset.ended_cookie())
+    if changed.device_mark is not None:
+        response.set_cookie(**changed.device_mark.cookie())
