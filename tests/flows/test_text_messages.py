@@ -368,14 +368,18 @@ def test_a_message_that_another_courier_has_taken_over_meanwhile_is_left_to_it()
     world = checked(check, deliver="manual")
     ticket = world.kit.sign_up.begin(ADA, context=CONTEXT)
     other = journeys.beside(world, inbox=Inbox(), deliver="manual")
+    other.inbox.failing = ConnectionError()
 
-    def overtaken(send: Send) -> bool:
+    def overtaken(send: Send) -> bool:  # noqa: ARG001
         world.clock.advance(timedelta(minutes=1))
         other.kit.courier.run_due()
         return False
 
     check.allows = overtaken  # type: ignore[method-assign]
     world.kit.courier.run_due()
+    other.inbox.failing = None
+    world.clock.advance(timedelta(minutes=2))
+    other.kit.courier.run_due()
     assert [message.to.canonical for message in other.inbox.messages] == [ADA]
     assert journeys.challenge_of(world, ticket).binding is not None
 
