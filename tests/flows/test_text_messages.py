@@ -370,7 +370,7 @@ def test_a_message_that_another_courier_has_taken_over_meanwhile_is_left_to_it()
     other = journeys.beside(world, inbox=Inbox(), deliver="manual")
     other.inbox.failing = ConnectionError()
 
-    def overtaken(send: Send) -> bool:  # noqa: ARG001
+    def overtaken(send: Send) -> bool:
         world.clock.advance(timedelta(minutes=1))
         other.kit.courier.run_due()
         return False

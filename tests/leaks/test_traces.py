@@ -29,10 +29,11 @@ from credkit.passwords import HashingProfile, PasswordHasher
 from credkit.policy import Limits, Policy
 from credkit.ports import Write
 from credkit.secret import Secret
+from credkit.sms import SmsPolicy
 from credkit.stores.memory import MemoryStores
 from credkit.testing import FrozenClock, Inbox, NoPause, SeededEntropy
 from credkit.testing.fakes import START
-from credkit.testing.kits import keys_for_tests, site_for_tests
+from credkit.testing.kits import keys_for_tests, site_for_tests, sms_for_tests
 from credkit.tickets import Ticket
 from leaks.recording import Event, RecordedCredentials, RecordedEntropy, RecordedHasher, RecordedRecords, Recorder, count_digests, kind_of, paused
 
@@ -78,10 +79,12 @@ def nobody(stores: MemoryStores, hasher: PasswordHasher) -> None:
 
 
 VERIFIED = registered(ADA, Standing.VERIFIED)
+STALE = replace(registered(ADAS_PHONE, Standing.VERIFIED), verified_at=START - timedelta(days=400))
 
 SOMEBODY: dict[str, Prepare] = {
     "known": someone(VERIFIED, preferred=VERIFIED.identifier),
     "known, codes go elsewhere": someone(VERIFIED, registered(ADAS_PHONE, Standing.VERIFIED), preferred=parse_identifier(ADAS_PHONE)),
+    "known, codes went to a number that is stale": someone(VERIFIED, STALE, preferred=STALE.identifier),
     "carried over": someone(registered(ADA, Standing.CARRIED_OVER)),
     "unverified": someone(registered(ADA, Standing.UNVERIFIED)),
     "disabled": someone(VERIFIED, change=lambda credential: replace(credential, disabled=True)),
@@ -99,7 +102,12 @@ def silent_limits(count: int) -> Policy:
     return Policy(limits=used_up, otp=OtpPolicy(ladder=(Rung(digits=8, failures=count),)))
 
 
-POLICIES = {"limits at rest": Policy(), "silent limits used up": silent_limits(1)}
+POLICIES = {
+    "limits at rest": Policy(sms=sms_for_tests()),
+    "silent limits used up": silent_limits(1),
+    "texts used up": Policy(sms=SmsPolicy(regions="anywhere", per_day=1)),
+    "no texts at all": Policy(),
+}
 
 
 class Stage:
