@@ -20,6 +20,7 @@ from credkit.flows.account_settings import AsyncAccountSettings
 from credkit.flows.courier import AsyncCourier
 from credkit.flows.metering import charge_all, load_meters
 from credkit.flows.password_reset import AsyncPasswordReset
+from credkit.flows.reminder import AsyncReminder
 from credkit.flows.shell import Shell, Subject
 from credkit.flows.sign_in import AsyncSignIn
 from credkit.flows.transaction import Transaction
@@ -92,7 +93,11 @@ def of_her_credential(prepared: Prepared) -> Subject:
     return Subject.credential(prepared.credential.id)
 
 
-def sends(subject: Callable[[Prepared], Subject]) -> Case:
+def remind(identifier: str) -> Journey:
+    return lambda shell: AsyncReminder(shell).send(identifier, context=CONTEXT)
+
+
+def sends(subject: Callable[[Prepared], Subject], begin: Callable[[str], Journey] = begin) -> Case:
     """Return three couriers, and two messages that they could send to Ada."""
     prepared = worlds.signed_up()
     shared = Shared(prepared.stores, prepared.at)
@@ -156,15 +161,15 @@ CASES: dict[str, Callable[[], Case]] = {
 # What is checked ----------------------------------------------------------------------------------------------------------
 
 
-def use_up_all_but_one(case: Case, limit: Limit) -> None:
-    """Leave one use of *limit*, by the way in which uses are counted."""
+def use_up(case: Case, limit: Limit, uses: int) -> None:
+    """Have so many uses of *limit*, by the way in which they are counted."""
 
     async def charge(shell: Shell) -> None:
         async def once(transaction: Transaction) -> None:
             charge_all(transaction, await load_meters(shell, transaction, [(limit, case.subject)]), shell.clock.now(), Reason.TOO_MANY_TRIES)
 
         before = used(Shared(case.prepared.stores, case.prepared.at), limit, case.subject)
-        for _ in range(limit.count - 1 - before):
+        for _ in range(uses - before):
             await shell.transact(once)
 
     alone(Shared(case.prepared.stores, case.prepared.at), charge, f"use up {limit.name}")
@@ -190,7 +195,7 @@ def test_every_limit_has_its_calls() -> None:
 def test_no_order_of_three_calls_exceeds_the_limit_by_one(name: str) -> None:
     made, limit = CASES[name](), getattr(Limits(), name)
     case = replace(made, prepared=replace(made.prepared, stores=made.prepared.shared().stores))
-    use_up_all_but_one(case, limit)
+    use_up(case, limit, limit.count - 1)
     counts: set[int] = set()
 
     def check(shared: Shared, results: Sequence[Any]) -> None:
@@ -201,6 +206,21 @@ def test_no_order_of_three_calls_exceeds_the_limit_by_one(name: str) -> None:
 
     explore_journeys(case.prepared, case.calls, check, faults=0)
     assert max(counts) == limit.count, "the last use was never taken, so nothing was shown"
+
+
+def test_in_no_order_do_reminders_take_what_is_left_for_the_way_back() -> None:
+    """F12: half of the sends are for messages that lead back in."""
+    made, limit = sends(lambda _: of_ada("destination"), begin=remind), Limits().sends_hour
+    case, half = replace(made, prepared=replace(made.prepared, stores=made.prepared.shared().stores)), (limit.count + 1) // 2
+    use_up(case, limit, half - 1)
+    counts: set[int] = set()
+
+    def check(shared: Shared, results: Sequence[Any]) -> None:
+        counts.add(used(shared, limit, case.subject))
+        assert len(shared.sent) <= 1, "more reminders were sent than half of the limit"
+
+    explore_journeys(case.prepared, case.calls, check, faults=0)
+    assert max(counts) == half
 
 
 # The ladder ---------------------------------------------------------------------------------------------------------------

@@ -305,6 +305,13 @@ MUTANTS = (
         lambda: LIMITS.test_no_order_of_three_calls_exceeds_the_limit_by_one("sends_hour"),
     ),
     Mutant(
+        "messages that lead nobody back in leave none for those that do",
+        "credkit.flows.courier",
+        "(-(-meter.limit.count // 2) if sparing else meter.limit.count)",
+        "meter.limit.count",
+        LIMITS.test_in_no_order_do_reminders_take_what_is_left_for_the_way_back,
+    ),
+    Mutant(
         "a resend takes a lasting link away",
         "credkit.flows.challenges",
         "resends=challenge.resends + 1, resend_at=now + pause)",
