@@ -17,6 +17,7 @@ import pytest
 from credkit.budgets import Limit, Tally
 from credkit.context import Session
 from credkit.flows.shell import Subject
+from credkit.flows.sign_in import SignedIn
 from credkit.flows.site import SHARDS
 from credkit.identifiers import parse_identifier
 from credkit.messages import MessageKind
@@ -110,14 +111,35 @@ def insist(stage: Stage) -> None:
         stage.wait(days=2)
 
 
-def claim(stage: Stage) -> None:
-    """Sign up as Mallory, and from a window of her own ask for the identifier that may be somebody's, in every way there is."""
+def mallory(stage: Stage) -> SignedIn:
+    """Sign Mallory up, and in."""
     kit = stage.kit
     with paused(stage.recorder):
         ticket = kit.sign_up.begin(MALLORY, context=CONTEXT)
         stage.wait()
         kit.sign_up.complete(kit.sign_up.verify(ticket, stage.inbox.last_code(MALLORY), context=CONTEXT), HERS, context=CONTEXT)
-        who = kit.sign_in.with_password(MALLORY, HERS, context=CONTEXT).session
+        return kit.sign_in.with_password(MALLORY, HERS, context=CONTEXT)
+
+
+def come_marked(stage: Stage) -> None:
+    """Try everything on the identifier that may be somebody's, from a device that is known, but to Mallory."""
+    kit, context = stage.kit, replace(CONTEXT, device_mark=mallory(stage).device_mark.text)
+    for number in range(6):
+        stage.step(f"wrong password {number + 1}", lambda: kit.sign_in.with_password(ADA, WRONG, context=context))
+    for name in BY_CODE:
+        journey = getattr(kit, name)
+        ticket = stage.step(f"{name}, begin", lambda journey=journey: journey.begin(ADA, context=context))
+        stage.wait(seconds=61)
+        stage.step(f"{name}, resend", lambda journey=journey, ticket=ticket: journey.resend(ticket, context=context))
+        stage.wait(seconds=1)
+        stage.step(f"{name}, wrong code", lambda journey=journey, ticket=ticket: journey.verify(ticket, WRONG_CODE, context=context))
+    stage.step("reminder", lambda: kit.reminder.send(ADA, context=context))
+
+
+def claim(stage: Stage) -> None:
+    """Sign up as Mallory, and from a window of her own ask for the identifier that may be somebody's, in every way there is."""
+    kit, who = stage.kit, mallory(stage).session
+    with paused(stage.recorder):
         asked = kit.settings.request(who, context=CONTEXT)
         stage.wait()
         (link,) = [message.link for message in stage.inbox.messages if message.kind is MessageKind.SETTINGS_REQUEST]
@@ -140,6 +162,7 @@ PARTS: dict[str, Callable[[Stage], None]] = {
     "insisting": insist,
     **{f"{journey}, cooling down": cooling_down(journey) for journey in BY_CODE},
     **{f"{journey}, long after": come_back(journey) for journey in BY_CODE},
+    "marked": come_marked,
     "settings": claim,
 }
 """All that can be done with nothing but what is typed, or with a window of one's own."""
