@@ -177,6 +177,13 @@ MUTANTS = (
         lambda: LIMITS.test_no_order_of_three_calls_exceeds_the_limit_by_one("begins"),
     ),
     Mutant(
+        "a device is known after a reset",
+        "credkit.devices",
+        "(credential.id, credential.session_epoch) == (self.credential_id, self.session_epoch)",
+        "credential.id == self.credential_id",
+        SIGN_IN.test_a_device_of_before_a_reset_is_held_up_like_any_other,
+    ),
+    Mutant(
         "the stripes of a limit hold more than the limit",
         "credkit.budgets",
         "count=share + (number < rest)",

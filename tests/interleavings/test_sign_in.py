@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from credkit.context import Context
 from credkit.errors import Reason, Refused
+from credkit.flows.shell import Shell
 from credkit.flows.sign_in import AsyncSignIn, SignedIn
 from credkit.testing import Shared
 from interleavings import worlds
 from interleavings.test_password_reset import changes_are_announced
-from interleavings.worlds import NEW, OLD, OTHER, change, courier, explore_journeys, sign_in
+from interleavings.worlds import NEW, OLD, OTHER, change, complete, courier, explore_journeys, sign_in
 
 
 def compared(results: Sequence[Any]) -> int:
@@ -71,6 +73,23 @@ def test_an_owner_on_a_known_device_signs_in_whatever_two_strangers_do_at_that_m
         assert compared(results[1:]) <= 1
 
     explore_journeys(prepared, [on_device(OLD, known), sign_in(NEW), sign_in(OTHER)], check, faults=0)
+
+
+def test_a_device_of_before_a_reset_is_held_up_like_any_other() -> None:
+    # RS-11: a thief's device may be among them
+    prepared = worlds.reset_verified(worlds.few_failures(password_failures=1))
+    known = worlds.alone(Shared(prepared.stores, prepared.at), sign_in(OLD), "known", prepared.policy).device_mark.text
+
+    async def reset_then_try(shell: Shell) -> Any:
+        await complete(prepared, NEW)(shell)
+        with suppress(Refused):
+            await sign_in(OTHER)(shell)
+        return await on_device(NEW, known)(shell)
+
+    def check(shared: Shared, results: Sequence[Any]) -> None:
+        assert not isinstance(results[0], SignedIn), "a device was still known after a reset"
+
+    explore_journeys(prepared, [reset_then_try, sign_in(OTHER)], check, faults=0)
 
 
 def on_device(password: str, mark: str) -> worlds.Journey:
