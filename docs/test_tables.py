@@ -80,7 +80,7 @@ def test_the_numbers_that_stand_in_sentences_are_today_s() -> None:
     otp, limits = policy.otp, policy.limits
     assert (otp.digits, otp.comparisons, otp.lifetime, otp.repeat) == (8, 5, timedelta(minutes=10), timedelta(seconds=30))
     assert [(rung.digits, rung.failures) for rung in otp.ladder] == [(6, 50), (8, 4000), (10, 100_000)]
-    assert (otp.link_from, otp.link_lifetime) == (4, timedelta(hours=24))
+    assert (otp.link_from, otp.link_lifetime, otp.site_alarm) == (4, timedelta(hours=24), 300)
     assert otp.resend_pauses == (timedelta(seconds=60), timedelta(seconds=120), timedelta(seconds=300))
     assert (policy.grant_lifetime, policy.grant_tries, policy.password.shortest, LONGEST_PASSWORD) == (timedelta(minutes=10), 10, 15, 1024)
     hour, day = timedelta(hours=1), timedelta(days=1)

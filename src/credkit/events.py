@@ -71,6 +71,8 @@ class EventKind(StrEnum):
     """A new password was accepted although the list of breached ones did not answer (PW-09)."""
     IDENTIFIER_CONFUSABLE = "identifier_confusable"
     """A new identifier looks like one that somebody else has (ID-10). Nobody was refused for it."""
+    SITE_ALARM = "site_alarm"
+    """The site as a whole seems to be under attack; `cause` says how. Once an hour for each cause, and for each region (OT-12, AU-08)."""
 
     @property
     def call(self) -> str | None:
@@ -117,6 +119,10 @@ class Cause(StrEnum):
     """The host's `send_check` let it go nowhere."""
     OUT_OF_DATE = "out_of_date"
     """What the message was about is over, or was sent anew."""
+    MANY_WRONG_CODES = "many_wrong_codes"
+    """The whole site had more wrong codes in an hour than people make."""
+    FEW_CODES_BACK = "few_codes_back"
+    """Of the codes sent by text message to a region, which `about` names, too few came back: somebody may earn by having them sent."""
     REJECTED = "rejected"
     """The provider will not take the message, now or later."""
     DELIVERY_FAILED = "delivery_failed"
@@ -260,6 +266,7 @@ _TABLE: Final[dict[EventKind, _Row]] = {
     EventKind.CHANGE: _Row(None, "user_updated", "user_updated"),
     EventKind.BREACH_UNCHECKED: _Row(None, "input_validation_fail", "input_validation_fail"),
     EventKind.IDENTIFIER_CONFUSABLE: _Row(None, "malicious_direct_reference", "malicious_direct_reference"),
+    EventKind.SITE_ALARM: _Row(None, "excess_rate_limit_exceeded", "excess_rate_limit_exceeded"),
 }
 
 _SAID_BY_THE_REASON: Final[dict[str, frozenset[Reason]]] = {

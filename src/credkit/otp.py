@@ -111,6 +111,8 @@ class OtpPolicy:
     owner asks for, and whoever keeps asking cannot keep the owner out (F12)."""
     link_lifetime: timedelta = timedelta(hours=24)
     """How long such a link works: 24 hours by email is the most (NIST SP 800-63B-4 4.2.1.2), and as long as the sends of a day are remembered."""
+    site_alarm: int = 300
+    """Wrong codes of the whole site in an hour from which on the observer is told (OT-12, requirements 1.4)."""
     comparisons: int = 5
     """Guesses compared for one ticket, over all its codes (OT-06, OT-07)."""
     lifetime: timedelta = timedelta(seconds=600)
@@ -138,8 +140,8 @@ class OtpPolicy:
             problems.append("otp.resend_pauses may hold 10 pauses at most")
         if not timedelta(0) <= self.repeat <= timedelta(seconds=60):
             problems.append("otp.repeat must be 0 to 60 seconds")
-        if not timedelta(0) < self.link_lifetime <= timedelta(hours=24) or self.link_from < 1:
-            problems.append("otp.link_lifetime must be at most 24 hours, and otp.link_from at least 1")
+        if not timedelta(0) < self.link_lifetime <= timedelta(hours=24) or self.link_from < 1 or self.site_alarm < 1:
+            problems.append("otp.link_lifetime must be at most 24 hours, and otp.link_from and otp.site_alarm at least 1")
         if self._impossible() or (problems and not self.weaker_than_the_floor):
             waived = [*problems, "say weaker_than_the_floor=True if that is meant"] if problems else []
             raise ConfigurationError([*self._impossible(), *waived])

@@ -17,9 +17,11 @@ from credkit.errors import ConfigurationError
 from credkit.identifiers import Identifier, PhoneNumber
 from credkit.identifiers.lines import SmsGate
 
-__all__ = ["SmsPolicy", "allows", "reached", "reaches"]
+__all__ = ["SmsPolicy", "allows", "reached", "reaches", "texts_back", "texts_sent"]
 
 _SHORTEST_STALE: Final = timedelta(days=30)
+
+_HOUR: Final = timedelta(hours=1)
 
 _DAY: Final = timedelta(days=1)
 
@@ -38,6 +40,10 @@ class SmsPolicy:
     """Texts in a rolling day, over the whole site: what a day of fraud may cost. Or the word for a bill without end."""
     voip: bool = False
     """Whether numbers of internet telephony count as phones (ASVS 6.6)."""
+    alarm_from: int = 50
+    """Codes sent to one region within an hour from which on it is looked at how many come back (AU-08)."""
+    alarm_below: float = 0.2
+    """Which part of them has to come back right; below it the observer is told, once an hour for each region. People type most of theirs (AU-08)."""
     stale_after: timedelta | None = timedelta(days=365)
     """How long after it was last confirmed a number gets no more codes and links by itself (ID-18); none means never."""
 
@@ -49,6 +55,8 @@ class SmsPolicy:
             problems.append('sms per_day: say how many text messages a day you are ready to pay for, or "uncapped"')
         elif self.per_day != "uncapped" and self.per_day < 1:
             problems.append("sms per_day must be at least 1")
+        if self.alarm_from < 1 or not 0 <= self.alarm_below <= 1:
+            problems.append("sms alarm_from must be at least 1, and alarm_below from 0 to 1")
         if self.stale_after is not None and self.stale_after < _SHORTEST_STALE:
             problems.append(f"sms stale_after must be at least {_SHORTEST_STALE.days} days, or None")
         if problems:
@@ -70,6 +78,20 @@ class SmsPolicy:
     def cap(self) -> Limit | None:
         """The limit of a day, over the whole site; none where the host pays without end."""
         return Limit(name="sms", count=self.per_day, per=_DAY) if isinstance(self.per_day, int) else None
+
+    def is_pumped(self, sent: int, back: int) -> bool:
+        """Return whether so few of the codes *sent* have come *back* that somebody seems to earn by having them sent."""
+        return sent >= self.alarm_from and back < self.alarm_below * sent
+
+
+def texts_sent(region: str) -> Limit:
+    """Return what counts the codes sent by text message to *region*. It limits nothing."""
+    return Limit(name=f"texts-sent-{region}", count=1, per=_HOUR)
+
+
+def texts_back(region: str) -> Limit:
+    """Return what counts those that came back right. It limits nothing."""
+    return Limit(name=f"texts-back-{region}", count=1, per=_HOUR)
 
 
 def allows(sms: SmsPolicy | None, identifier: Identifier) -> bool:

@@ -36,6 +36,8 @@ def confirmed(days_ago: float | None, standing: Standing = Standing.VERIFIED) ->
         ({"regions": frozenset({"US"}), "per_day": 0}, "at least 1"),
         ({"regions": frozenset({"us"}), "per_day": 1}, "two capital letters"),
         ({"regions": "US", "per_day": 1}, "two capital letters"),
+        ({"regions": frozenset({"US"}), "per_day": 1, "alarm_from": 0}, "alarm_from"),
+        ({"regions": frozenset({"US"}), "per_day": 1, "alarm_below": 1.5}, "alarm_below"),
         ({"regions": frozenset({"US"}), "per_day": 1, "stale_after": 29 * DAY}, "at least 30 days"),
     ],
 )
@@ -85,3 +87,9 @@ def test_the_cap_is_a_limit_of_a_day() -> None:
 
 def test_without_a_cap_there_is_nothing_to_count() -> None:
     assert SmsPolicy(regions=frozenset({"US"}), per_day="uncapped").cap is None
+
+
+@pytest.mark.parametrize(("sent", "back", "pumped"), [(49, 0, False), (50, 0, True), (50, 9, True), (50, 10, False), (1000, 199, True), (1000, 200, False)])
+def test_few_codes_that_come_back_of_many_are_an_alarm(sent: int, back: int, *, pumped: bool) -> None:
+    """AU-08."""
+    assert US.is_pumped(sent, back) is pumped

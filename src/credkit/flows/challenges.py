@@ -18,6 +18,7 @@ from credkit.credential import Credential
 from credkit.devices import Device
 from credkit.errors import Reason, Refused
 from credkit.events import Cause
+from credkit.flows.conversions import count_back
 from credkit.flows.metering import Meter, charge_all, load_meters
 from credkit.flows.shell import IdentifierInput, Seen, Shell, Subject
 from credkit.flows.site import count_at_site
@@ -199,9 +200,11 @@ class Challenges:
         decision, after, grant = await shell.transact(compare)
         _note(trail, after)
         if decision.compared:
-            await count_at_site(shell, now)
+            await count_at_site(shell, shell.policy.limits.site_failures, now)
         if grant is None:
             raise Refused(verdict_reasons[decision.verdict], tries_left=after.tries_left)
+        if decision.verdict is Verdict.RIGHT:
+            await count_back(shell, grant.identifier, now)
         return self._grant(grant)
 
     async def redeem(self, link: str, context: Context, trail: Trail) -> Grant:

@@ -26,10 +26,11 @@ from credkit.flows.approvals import APPROVAL
 from credkit.flows.bounces import withdraw_unreachable
 from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX, RETENTION, failures_of, owned, sends_of
 from credkit.flows.changes import words_of
+from credkit.flows.conversions import count_sent
 from credkit.flows.histories import load_history, put_history
 from credkit.flows.metering import load_meters
 from credkit.flows.shell import Shell, Subject
-from credkit.flows.site import site_is_under_attack
+from credkit.flows.site import site_is_under_attack, watch_for_guesses
 from credkit.flows.texting import text_meters
 from credkit.flows.trails import note
 from credkit.flows.transaction import Transaction, guarded
@@ -259,6 +260,9 @@ class AsyncCourier:
             return await self._after_failure(key, parcel, give_up=False)
         await self._shell.transact(lambda transaction: self._accepted(transaction, parcel.item, key))
         self._note(parcel.message, Outcome.SUCCESS)
+        if isinstance(parcel.item, CodeDue):
+            await count_sent(self._shell, parcel.message.to, self._shell.clock.now())
+            await watch_for_guesses(self._shell, self._shell.clock.now())
         return _Outcome.SENT
 
     def _note(self, message: Message, outcome: Outcome, cause: Cause | None = None) -> None:
