@@ -50,6 +50,7 @@ def test_messages_that_nobody_asked_for_do_not_use_up_the_owners_way_back(days: 
     found = attack(days, daily=True, noise=True)
     print(f"\n{found}")
     assert found.shut_out == []
+    assert set(found.ways) == {"8 digits"}  # an ordinary code each time, on a device that nobody knows
 
 
 def within_bounds(found: Sprayed) -> None:
