@@ -607,7 +607,7 @@ def test_guesses_that_cannot_be_forgotten_do_not_fail_the_reset() -> None:
     journeys.ada(world)
     grant = granted(world)
     assert not signs_in(world, OTHER)
-    failing = journeys.beside(world, records=_FailingForBudgets(records.within))
+    failing = journeys.beside(world, records=_FailingForBudgets(records.within), deliver="manual")
     assert complete(failing, grant)
     assert signs_in(world, NEW)
 

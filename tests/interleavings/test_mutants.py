@@ -306,14 +306,14 @@ MUTANTS = (
     ),
     Mutant(
         "a destination gets one message more than its limit",
-        "credkit.flows.courier",
+        "credkit.flows.sending",
         "any(meter.used(now) >= (",
         "any(meter.used(now) > (",
         lambda: LIMITS.test_no_order_of_three_calls_exceeds_the_limit_by_one("sends_hour"),
     ),
     Mutant(
         "messages that lead nobody back in leave none for those that do",
-        "credkit.flows.courier",
+        "credkit.flows.sending",
         "(-(-meter.limit.count // 2) if sparing else meter.limit.count)",
         "meter.limit.count",
         LIMITS.test_in_no_order_do_reminders_take_what_is_left_for_the_way_back,

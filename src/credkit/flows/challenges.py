@@ -7,7 +7,7 @@ touches the credential store: it compares, commits the count together with the c
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -55,7 +55,6 @@ __all__ = [
     "failures_of",
     "owned",
     "same_session",
-    "sends_of",
     "token_of",
     "verdict_reasons",
 ]
@@ -509,14 +508,6 @@ async def failures_of(shell: Shell, transaction: Transaction, typed: Identifier,
     shell.budget_keys(spare.name, whose)  # a keyed name takes longer to make than a plain one, so both are made (TE-05)
     (meter,) = await load_meters(shell, transaction, [counted])
     return meter
-
-
-def sends_of(shell: Shell, destinations: Sequence[Identifier], credential_id: str | None) -> list[tuple[Limit, Subject]]:
-    """Return what counts the messages to *destinations* and, over all of its destinations, those of a credential."""
-    limits = shell.policy.limits
-    there = [Subject.identifier(destination, what="destination") for destination in destinations]
-    wanted = [(limit, destination) for destination in there for limit in (limits.sends_hour, limits.sends_day)]
-    return wanted if credential_id is None else [*wanted, (limits.account_sends, Subject.credential(credential_id))]
 
 
 def owned(binding: Binding | None) -> bool:

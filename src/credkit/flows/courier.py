@@ -9,7 +9,6 @@ It never drops an intent or a notice for its age, an unknown key or an unreadabl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -24,13 +23,13 @@ from credkit.errors import Busy, ConfigurationError, CredkitError, DeliveryFaile
 from credkit.events import Cause, EventKind, Outcome
 from credkit.flows.approvals import APPROVAL
 from credkit.flows.bounces import withdraw_unreachable
-from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX, RETENTION, failures_of, owned, sends_of
+from credkit.flows.challenges import BOUND_AT_ONCE, CHALLENGE, OUTBOX, RETENTION
 from credkit.flows.changes import words_of
 from credkit.flows.conversions import count_sent
 from credkit.flows.histories import load_history, put_history
-from credkit.flows.metering import load_meters
-from credkit.flows.shell import Shell, Subject
-from credkit.flows.site import site_is_under_attack, watch_for_guesses
+from credkit.flows.sending import bindings_of, bound_to, choose, credential_of, forget_sends, link_to, may_send, stop_link
+from credkit.flows.shell import Shell
+from credkit.flows.site import watch_for_guesses
 from credkit.flows.texting import text_meters
 from credkit.flows.trails import note
 from credkit.flows.transaction import Transaction, guarded
@@ -40,12 +39,12 @@ from credkit.identifiers import Identifier, PhoneNumber
 from credkit.identifiers.lines import line_of
 from credkit.lifting import awaited, finish
 from credkit.messages import Message, MessageKind
-from credkit.otp import Binding, Challenge, Issue, Link, code_of, link_secret, stop_secret
+from credkit.otp import Binding, Challenge, code_of
 from credkit.outbox import FOREVER, ApprovalDue, CodeDue, DisputeDue, EventDue, Intent, NoticeDue, ReminderDue, read_outbox_item
 from credkit.payloads import UnreadableRecord
 from credkit.ports import Record, Send
 from credkit.secret import Secret
-from credkit.sms import reached, reaches
+from credkit.sms import reaches
 from credkit.tickets import Purpose, Token
 
 __all__ = ["AsyncCourier", "Courier", "Delivered"]
@@ -120,15 +119,6 @@ class _Uncontested:
 
     item: DisputeDue
     dispute: Dispute
-
-
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """Where a code goes."""
-
-    binding: Binding
-    piled_up: bool
-    """Whether there were so many messages lately that somebody else may be asking for them."""
 
 
 _Step: TypeAlias = _Parcel | _Outcome | _Dropped | _Unsettled | _Uncontested | EventDue
@@ -322,18 +312,18 @@ class AsyncCourier:
         if challenge is None or stored is None or not _still_wanted(challenge, item, now):
             transaction.delete(record.key)
             return _Dropped(Cause.OUT_OF_DATE, item.id, None if challenge is None else _CODE_KINDS[challenge.purpose])
-        credential = await self._credential_of(challenge)
+        credential = await credential_of(shell, challenge)
         if challenge.purpose is Purpose.SIGN_UP and credential is not None:
             return await self._take_sign_up_of_known(transaction, record, item, challenge, credential)
         again = item.attempts > 0
-        bindings = [to for to in await self._bindings(transaction, challenge, credential, now) if to.destination not in item.turned_down]
+        bindings = [to for to in await bindings_of(shell, transaction, challenge, credential, now) if to.destination not in item.turned_down]
         known, sparing = item.known is not None and item.known.is_of(credential), challenge.purpose is Purpose.SIGN_IN
-        sending = await self._sending(transaction, bindings, now, again=again, sparing=sparing, known=known)
+        sending = await choose(shell, transaction, bindings, now, again=again, sparing=sparing, known=known)
         if sending is None:
             transaction.delete(record.key)
             cause = Cause.LIMIT_OF_DESTINATION if bindings else Cause.TURNED_DOWN if item.turned_down else _why_nobody(credential)
             return _dropped(cause, item.id, _CODE_KINDS[challenge.purpose], challenge.identifier, credential)
-        bound = await self._bound(transaction, challenge, sending, now)
+        bound = await bound_to(shell, transaction, challenge, sending, now)
         by_link = challenge.purpose is Purpose.PASSWORD_RESET and shell.policy.reset_by == "link"
         code = None if by_link else code_of(bound, shell.codes, site=shell.site.id, record_key=stored.key)
         transaction.put(key=stored.key, kind=stored.kind, payload=bound.to_payload(), expires_at=max(stored.expires_at, bound.ends_at + RETENTION))
@@ -353,98 +343,11 @@ class AsyncCourier:
             device=item.device,
             place=item.place,
             code=code,
-            link=self._link_to(bound),
+            link=link_to(shell, bound),
             link_until=None if bound.link is None else bound.link.expires_at,
-            stop_link=self._stop_link(bound, binding.destination),
+            stop_link=stop_link(shell, bound, binding.destination),
         )
         return _Parcel(message, leased)
-
-    async def _credential_of(self, challenge: Challenge) -> Credential | None:
-        """Return whose a code would be: of the one who asked in a signed-in session, or of whoever signs in with what was typed."""
-        if challenge.purpose in BOUND_AT_ONCE and challenge.binding is not None and challenge.binding.credential_id is not None:
-            return await self._shell.get(challenge.binding.credential_id)
-        return await self._shell.find(challenge.identifier)
-
-    async def _bindings(self, transaction: Transaction, challenge: Challenge, credential: Credential | None, now: datetime) -> tuple[Binding, ...]:
-        """Return whom a code concerns and where it may go, best first; nowhere, if nobody may have it."""
-        if challenge.purpose is Purpose.SIGN_UP:
-            return (Binding(destination=challenge.identifier),)
-        if credential is None or credential.disabled:
-            return ()
-        if challenge.purpose in BOUND_AT_ONCE:
-            return () if challenge.binding is None else (challenge.binding,)
-        policy, history = self._shell.policy, await load_history(self._shell, transaction, credential.id, for_the_way_back=True)
-        trusted = history.destinations(credential, challenge.identifier, now, policy.approvals.cooling_off)
-        destinations = reached(policy.sms, credential, trusted, now)
-        bindings = tuple(Binding(destination=to, credential_id=credential.id, generation=credential.generation) for to in destinations)
-        # A code that has been sent once stays with whom and where it went; after a resend it is a new one, and belongs to nobody yet.
-        return bindings if challenge.binding is None else tuple(binding for binding in bindings if binding == challenge.binding)
-
-    async def _sending(
-        self, transaction: Transaction, bindings: Sequence[Binding], now: datetime, *, again: bool, sparing: bool, known: bool
-    ) -> _Sending | None:
-        """Return the first of *bindings* whose destination has room for one more message, with that counted; a delivery tried *again* counts once.
-
-        Where none has, a message that was asked for on a device *known* to the credential goes out all the same, a few times (F12).
-        """
-        for binding in bindings:
-            if again:
-                return _Sending(binding, piled_up=False)
-            sent = await self._may_send(transaction, binding, now, sparing=sparing)
-            if sent is not None:
-                return _Sending(binding, piled_up=sent + 1 >= self._shell.policy.otp.link_from)
-        if bindings and known and await self._has_kept_one(transaction, bindings[0], now):
-            return _Sending(bindings[0], piled_up=True)
-        return None
-
-    async def _bound(self, transaction: Transaction, challenge: Challenge, sending: _Sending, now: datetime) -> Challenge:
-        """Return the challenge with whose it is, a code as long as it has to be, and the link that goes out with it."""
-        shell, otp, binding = self._shell, self._shell.policy.otp, sending.binding
-        issue, by_day = challenge.issue, not owned(binding)
-        failures = (await failures_of(shell, transaction, challenge.identifier, binding)).used(now)
-        # A code that may have been read already is replaced only if it can not be right any more.
-        if challenge.binding is None or not otp.compares(issue, failures, by_day=by_day):
-            issue = self._as_long_as(issue, otp.length_for(failures, by_day=by_day, longer=await site_is_under_attack(shell, now)))
-        return replace(challenge, issue=issue, binding=binding, link=self._link_for(challenge, sending, now))
-
-    def _as_long_as(self, issue: Issue, digits: int | None) -> Issue:
-        if digits == (None if issue.letters else issue.digits):
-            return issue
-        other = replace(issue, letters=True) if digits is None else replace(issue, digits=digits, letters=False)
-        return replace(other, c=self._shell.entropy.below(other.space))
-
-    def _link_for(self, challenge: Challenge, sending: _Sending, now: datetime) -> Link | None:
-        """Return the link to send beside the code, or instead of it; one that was sent before stays good where none is sent now.
-
-        Where messages pile up, somebody else may be asking for them, and may go on until none is left for the owner. So these carry a link that
-        outlasts that (F12). In a text message it lives as long as a code: a phone number is worth less as proof.
-        """
-        shell, destination = self._shell, sending.binding.destination
-        if challenge.purpose is not Purpose.PASSWORD_RESET or shell.site.paths.reset is None:
-            return challenge.link
-        lasting = sending.piled_up and destination.kind == "email"
-        if not lasting and shell.policy.reset_by != "link":
-            return challenge.link
-        before, ends = challenge.link, challenge.issue.expires_at
-        if before is not None and before.binding == sending.binding and (before.expires_at > ends or (before.expires_at == ends and not lasting)):
-            return before  # or whoever asks again would void the link that somebody is about to open
-        until = now + shell.policy.otp.link_lifetime if lasting else ends
-        return Link(key_id=shell.codes.current, nonce=shell.entropy.token(16), binding=sending.binding, expires_at=until)
-
-    def _link_to(self, challenge: Challenge) -> Secret | None:
-        link = challenge.link
-        if link is None or link.binding != challenge.binding:
-            return None
-        secret = link_secret(challenge, link, self._shell.codes, site=self._shell.site.id)
-        return Secret(self._shell.site.link(self._shell.site.paths.reset, Token(challenge.id, secret).text))
-
-    def _stop_link(self, challenge: Challenge, destination: Identifier) -> Secret | None:
-        """Return the link that says "I did not ask", where the site has a page for it and the message has room."""
-        site = self._shell.site
-        if challenge.purpose is not Purpose.PASSWORD_RESET or site.paths.stop is None or destination.kind == "phone":
-            return None
-        secret = stop_secret(challenge, destination, self._shell.codes, site=site.id)
-        return Secret(site.link(site.paths.stop, Token(challenge.id, secret).text))
 
     async def _take_approval(self, transaction: Transaction, record: Record, item: ApprovalDue, now: datetime) -> _Step:
         """Ask the owner, if it is still asked: the link's token is made here, and lies nowhere."""
@@ -520,7 +423,7 @@ class AsyncCourier:
             transaction.delete(record.key)
             return _dropped(_why_nobody(credential), item.id, MessageKind.SIGN_IN_NAMES, item.typed, credential)
         binding = Binding(destination=registered.identifier, credential_id=credential.id)
-        if item.attempts == 0 and await self._may_send(transaction, binding, now, sparing=True) is None:
+        if item.attempts == 0 and await may_send(self._shell, transaction, binding, now, sparing=True) is None:
             transaction.delete(record.key)
             return _dropped(Cause.LIMIT_OF_DESTINATION, item.id, MessageKind.SIGN_IN_NAMES, item.typed, credential)
         leased = self._lease(transaction, record, item, now)
@@ -548,7 +451,7 @@ class AsyncCourier:
             transaction.delete(record.key)
             return _dropped(_why_nobody(credential), item.id, MessageKind.ALREADY_REGISTERED, challenge.identifier, credential)
         binding = Binding(destination=registered.identifier, credential_id=credential.id)
-        if await self._may_send(transaction, binding, now, sparing=True) is None:
+        if await may_send(self._shell, transaction, binding, now, sparing=True) is None:
             transaction.delete(record.key)
             return _dropped(Cause.LIMIT_OF_DESTINATION, item.id, MessageKind.ALREADY_REGISTERED, challenge.identifier, credential)
         notice = NoticeDue(
@@ -602,35 +505,6 @@ class AsyncCourier:
             return None, None
         return Secret(shell.site.link(shell.site.paths.undo, Token(item.link_id, secret).text)), ends_at
 
-    async def _may_send(self, transaction: Transaction, binding: Binding, now: datetime, *, sparing: bool = False) -> int | None:
-        """Charge the budgets of the destination, the credential and the site, and return how many messages the destination had before.
-
-        `None` if one of them is used up, and nothing was charged. Nobody sees which. *Sparing* finds a budget used up at half: for messages that anybody
-        can ask for and that lead nobody back in, as some must be left for those that do (F12).
-        """
-        meters = await load_meters(self._shell, transaction, sends_of(self._shell, [binding.destination], binding.credential_id))
-        texts = await text_meters(self._shell, transaction, binding.destination, now)
-        if texts is None or any(meter.used(now) >= (-(-meter.limit.count // 2) if sparing else meter.limit.count) for meter in meters):
-            return None
-        before = max(meter.used(now) for meter in meters)
-        for meter in (*meters, *texts):
-            meter.charge(transaction, now)
-        return before
-
-    async def _has_kept_one(self, transaction: Transaction, binding: Binding, now: datetime) -> bool:
-        """Charge the sends that are kept for the known devices of a credential, and return whether one was left, and a text message may go there.
-
-        They are one count for all devices of a credential: a mark comes with every sign-in, so that one by device would be none for its owner.
-        """
-        limits, owner = self._shell.policy.limits, Subject.credential(binding.credential_id or "")
-        kept, account = await load_meters(self._shell, transaction, [(limits.device_sends, owner), (limits.account_sends, owner)])
-        texts = await text_meters(self._shell, transaction, binding.destination, now)
-        if texts is None or kept.full(now):
-            return False
-        for meter in (kept, account, *texts):
-            meter.charge(transaction, now)
-        return True
-
     async def _settle(self, unsettled: _Unsettled, key: str) -> list[_Outcome]:
         """Find out whether the intended change was made, and make sure that the answer stays true."""
         shell, now, intent = self._shell, self._shell.clock.now(), unsettled.intent
@@ -657,6 +531,8 @@ class AsyncCourier:
             if record is None:
                 return False
             transaction.delete(key)
+            if intent.kind is MessageKind.PASSWORD_RESET:
+                await forget_sends(shell, transaction, intent.destinations, intent.credential_id)
             for (name, item), out in zip(words.items(), waiting, strict=True):
                 if out is None:  # else a call that came too late has written the intent anew, and it is on its way already
                     transaction.put(key=name, kind=shell.kind(OUTBOX), payload=item.to_payload(), expires_at=now + FOREVER, due_at=now)

@@ -6,15 +6,14 @@ sign-in; other sessions end; every verified identifier is told; nobody is signed
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from credkit.context import Context
 from credkit.credential import Credential
-from credkit.errors import Finding, FindingKind, PasswordRefused, Reason, Refused, StoreError
+from credkit.errors import Finding, FindingKind, PasswordRefused, Reason, Refused
 from credkit.events import EventKind
-from credkit.flows.challenges import Challenges, sends_of
+from credkit.flows.challenges import Challenges
 from credkit.flows.changes import Changed, Ended, change_credential, intent_of
 from credkit.flows.histories import history_key, require_unfrozen
 from credkit.flows.metering import forget_uses
@@ -162,7 +161,6 @@ class AsyncPasswordReset:
             # limit of what was typed must not see it lifted (F13).
             for subject in forgotten:
                 await forget_uses(shell, transaction, failures, subject)
-            await self._forget_sends(transaction, current)
 
         stored = await change_credential(
             shell,
@@ -182,14 +180,6 @@ class AsyncPasswordReset:
         """Return what to tell. Whoever read the code is on a known device from now on; whoever knew a password that others may know is not."""
         mark = None if grant.by_password else self._shell.mark(credential)
         return Changed(credential=credential, session_epoch=credential.session_epoch, ended=Ended.ALL, device_mark=mark)
-
-    async def _forget_sends(self, transaction: Transaction, credential: Credential) -> None:
-        """Let the messages be counted anew: the new password ends every link that was sent, so none of those would lead back in another time (F12)."""
-        sends = sends_of(self._shell, [entry.identifier for entry in credential.identifiers], credential.id)
-        with suppress(StoreError):  # a new password is worth more than a count
-            await transaction.load(*(key for limit, subject in sends for key in self._shell.budget_keys(limit.name, subject)))
-            for limit, subject in sends:
-                await forget_uses(self._shell, transaction, limit, subject)
 
     async def _require_new(self, place: AsyncHashingPlace, credential: Credential, password: Secret, typed: Secret | None) -> None:
         """Go on only with a password that is neither the current one nor one that is remembered.
