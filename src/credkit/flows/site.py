@@ -13,6 +13,7 @@ from typing import Final
 from credkit.budgets import Limit, Tally
 from credkit.errors import Busy, CredkitError
 from credkit.events import Cause, EventKind, Outcome
+from credkit.flows.metering import load_meters
 from credkit.flows.shell import Shell, Subject
 from credkit.flows.trails import note
 from credkit.flows.transaction import Transaction, guarded
@@ -62,15 +63,10 @@ async def watch_for_guesses(shell: Shell, now: datetime) -> None:
 async def raise_alarm(shell: Shell, cause: Cause, now: datetime, *, about: str | None = None) -> None:
     """Tell the observer, unless somebody has told it the same within the hour; whatever goes wrong, the caller goes on."""
     limit = Limit(name=f"alarm-{cause}-{about or 'site'}", count=1, per=_HOUR)
-    (key,) = shell.budget_keys(limit.name, Subject.site())
 
     async def is_the_first(transaction: Transaction) -> bool:
-        (record,) = await transaction.load(key)
-        tally = Tally() if record is None else Tally.from_payload(record.payload)
-        if limit.full((tally,), now):
-            return False
-        transaction.put(key=key, kind=shell.kind("budget"), payload=limit.charge(tally, now).to_payload(), expires_at=now + limit.memory)
-        return True
+        (meter,) = await load_meters(shell, transaction, [(limit, Subject.site())])
+        return not meter.full(now) and meter.charge(transaction, now).counted
 
     with suppress(Busy, CredkitError):
         if await shell.transact(is_the_first):
