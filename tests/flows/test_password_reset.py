@@ -1103,6 +1103,27 @@ def test_i_did_not_ask_ends_the_code_and_nobody_can_tell() -> None:  # RS-18
     assert len(world.inbox.messages) == sent
 
 
+def test_i_did_not_ask_takes_back_what_the_code_has_earned_already() -> None:  # somebody else has read it
+    world = pestered(0, site=STOPPING)
+    ticket, code = journeys.begun(world)
+    grant = world.kit.reset.verify(ticket, code, context=CONTEXT)
+    world.kit.reset.stop(stop_link(world), ADA, context=CONTEXT)
+    assert refusal(complete, world, grant).reason is Reason.GRANT_INVALID
+    assert refusal(world.kit.reset.verify, ticket, code, context=CONTEXT).reason is Reason.CODE_WRONG
+    assert signs_in(world, OLD)
+
+
+def test_i_did_not_ask_comes_too_late_for_a_password_that_was_set_and_changes_nothing() -> None:
+    world = pestered(0, site=STOPPING)
+    ticket, code = journeys.begun(world)
+    link = stop_link(world)
+    complete(world, world.kit.reset.verify(ticket, code, context=CONTEXT))
+    world.clock.advance(minutes=20)
+    world.kit.purge()
+    world.kit.reset.stop(link, ADA, context=CONTEXT)
+    assert signs_in(world, NEW)
+
+
 def test_i_did_not_ask_ends_the_link_of_that_message_and_no_other_reset() -> None:
     world = pestered(4, site=STOPPING)
     (link,) = links(world)

@@ -245,10 +245,19 @@ class Challenges:
                 raise Refused(Reason.CONFIRMATION_WRONG)
             if not challenge.stopped:
                 self._put(transaction, replace(challenge, stopped=True, link=None))
+            await self._withdraw_grant(transaction, challenge)
             return challenge
 
         stopped = await shell.transact(end)
         trail.of(None if stopped.binding is None else stopped.binding.credential_id)
+
+    async def _withdraw_grant(self, transaction: Transaction, challenge: Challenge) -> None:
+        """End what the right code has earned already: whoever typed it was not the one who says "I did not ask"."""
+        if challenge.grant_id is not None:
+            key = self.shell.key(GRANT, challenge.grant_id)
+            (grant,) = await transaction.load(key)
+            if grant is not None:
+                transaction.delete(key)
 
     async def grant_to(self, credential: Credential, identifier: Identifier, context: Context, *, by_password: bool) -> Grant:
         """Return a grant that a sign-in has earned: by the right password, which proves nothing about *identifier*, or by a code that was sent to it."""
