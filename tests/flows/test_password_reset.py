@@ -1036,6 +1036,15 @@ def test_a_resend_by_a_stranger_leaves_the_link_that_was_sent_good() -> None:
     complete(world, redeem(world, link))
 
 
+def test_a_message_that_goes_elsewhere_holds_no_link_that_was_sent_to_another_address() -> None:
+    world = pestered(4, PHONE)
+    ticket = world.kit.reset.begin(ADA, context=CONTEXT)
+    world.clock.advance(minutes=6)
+    world.kit.reset.resend(ticket, context=CONTEXT)  # a new code, and the hour of the address is used up
+    assert [message.to.kind for message in world.inbox.messages[-2:]] == ["email", "phone"]
+    assert (world.inbox.messages[-2].link is None, world.inbox.messages[-1].link is None) == (False, True)
+
+
 def test_a_text_message_holds_no_lasting_link() -> None:  # ID-18: a number is worth less as proof
     assert links(pestered(5, PHONE, who=PHONE)) == []
 

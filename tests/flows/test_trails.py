@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -20,7 +20,10 @@ from credkit.identifiers import parse_identifier
 from credkit.lifting import LiftedBreaches
 from credkit.messages import MessageKind
 from credkit.policy import Limits
+from credkit.ports import Committed, Write
 from credkit.testing import TestWorld, kit_for_tests
+from flows import journeys
+from flows.journeys import WRONG, refusal
 
 ADA, BOB, PASSWORD = "ada@example.com", "bob@example.com", "nine grey herons wade"
 CONTEXT = Context(network_key="net-7", device="Firefox on Linux", place="Oslo", session_key="session-1")
@@ -463,3 +466,25 @@ def test_a_password_that_was_accepted_unchecked_is_told_of(monkeypatch: pytest.M
     made.kit.password._flow = type(flow)(replace(flow._shell, breaches=LiftedBreaches(NoList())))
     change_password(made)
     assert made.events.assert_saw(EventKind.BREACH_UNCHECKED, Outcome.FAILED).cause is Cause.BREACH_LIST_FAILED
+
+
+class _Forgetting(journeys.SpiedRecords):
+    """Records that lose every challenge in the moment of the next commit, once that is asked for."""
+
+    armed = False
+
+    def commit(self, checks: Mapping[str, int], writes: Sequence[Write]) -> Committed:
+        if self.armed:
+            self.armed = False
+            lost = [record for record in self.within.dump() if record.kind.endswith("/challenge")]
+            assert self.within.commit({}, [Write(key=record.key, expected_version=record.version, record=None) for record in lost]).done
+        return super().commit(checks, writes)
+
+
+def test_a_cause_that_a_lost_commit_has_left_is_not_told() -> None:
+    records = _Forgetting()
+    world = kit_for_tests(records=records)
+    ticket = world.kit.reset.begin(ADA, context=CONTEXT)
+    records.armed = True
+    assert refusal(world.kit.reset.verify, ticket, WRONG, context=CONTEXT).reason is Reason.TICKET_INVALID
+    assert world.events.assert_saw(EventKind.RESET_VERIFY, Outcome.REFUSED).cause is None
